@@ -1,0 +1,74 @@
+# `make demo` and `make test` need Python 3.11 or later with venv, and make. Nothing else.
+
+PY := .venv/bin/python
+EMBEDDED := $(PY) -m project.embedded
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset test check lint format lock bench messages openapi
+
+help:
+	@echo 'make demo        everything, with demo data, under one supervisor; Ctrl-C stops it'
+	@echo 'make demo-reset  drop the demo data'
+	@echo 'make test        the whole suite (PYTEST_ARGS="-k sweep")'
+	@echo 'make check       lint, types, layers, migrations, deployment, OpenAPI, translations'
+	@echo 'make lint        ruff only;  make format: let ruff mend it'
+	@echo 'make lock        lock requirements/*.in with hashes'
+	@echo 'make bench       measure (BENCH_ARGS=...)'
+	@echo 'make messages    collect and compile the texts to translate'
+	@echo 'make openapi     write docs/openapi.yaml'
+
+# uv installs the locked set ten times faster than pip; where it cannot reach the packages, pip does it.
+.venv/.stamp: requirements/dev.txt requirements/uv.txt
+	@python=; for each in python3.11 python3.12 python3.13 python3; do \
+	  if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    found=$$each; \
+	    if $$each -c 'import ensurepip, venv' 2>/dev/null; then python=$$each; break; fi; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ] && [ -z "$$found" ]; then \
+	  echo 'Python 3.11 or later is needed.' >&2; exit 1; \
+	elif [ -z "$$python" ]; then \
+	  echo "$$found has no venv with pip. On Debian: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	if ! [ -x $(PY) ]; then $$python -m venv .venv; fi
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@.venv/bin/uv pip install --quiet --system-certs --python $(PY) --require-hashes -r requirements/dev.txt \
+	  || $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: .venv/.stamp
+	@$(PY) manage.py demo
+
+demo-reset: .venv/.stamp
+	@$(EMBEDDED) --drop
+
+test: .venv/.stamp
+	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+check: .venv/.stamp
+	@$(EMBEDDED) --root .data/test/check --volatile -- bash .ci/check
+
+lint: .venv/.stamp
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+format: .venv/.stamp
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+lock: .venv/.stamp
+	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	@$(COMPILE) -c requirements/dev.txt requirements/base.in -o requirements/base.txt
+
+bench: .venv/.stamp
+	@$(EMBEDDED) --root .data/bench -- $(PY) -m bench $(BENCH_ARGS)
+
+messages: .venv/.stamp
+	@$(PY) manage.py makemessages --locale tr --no-location --no-obsolete
+	@$(PY) manage.py compilemessages --locale tr
+
+openapi: .venv/.stamp
+	@$(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
