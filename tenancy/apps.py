@@ -1,0 +1,16 @@
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from tenancy.permissions import RULES, declare
+
+
+class TenancyConfig(AppConfig):
+    name = "tenancy"
+    verbose_name = _("Tenancy")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        declare(RULES)
+        import_module("tenancy.web.openapi")  # drf-spectacular's extensions register by being imported

@@ -1,0 +1,75 @@
+"""What can go wrong, as plain exceptions. `tenancy.web.problems` alone turns them into answers."""
+
+from collections.abc import Mapping, Sequence
+
+
+class Refusal(Exception):
+    """A verb said no, and nothing was written.
+
+    `code` is the stable last part of the problem's type; `fields` names the inputs at fault.
+    """
+
+    code = "refused"
+
+    def __init__(
+        self,
+        message: object,
+        *,
+        code: str | None = None,
+        fields: Mapping[str, Sequence[object]] | None = None,
+    ):
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.fields = dict(fields or {})
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class Invalid(Refusal):
+    """The input is wrong: 400."""
+
+    code = "invalid"
+
+
+class NotAllowed(Refusal):
+    """The actor is known and may not do this: 403."""
+
+    code = "not_allowed"
+
+
+class NotFound(Refusal):
+    """There is no such thing for this actor: 404."""
+
+    code = "not_found"
+
+
+class Conflict(Refusal):
+    """The subject is in another state than the verb needs: 409. Names the state and the legal moves."""
+
+    code = "conflict"
+
+    def __init__(
+        self, message: object, *, state: str = "", legal_moves: Sequence[str] = (), code: str | None = None
+    ):
+        super().__init__(message, code=code)
+        self.state = state
+        self.legal_moves = tuple(legal_moves)
+
+
+class NoTenant(RuntimeError):
+    """Code that needs a tenant ran without one. A defect of ours, never an answer."""
+
+
+class ForeignRow(RuntimeError):
+    """A row or queryset of one schema was used in another. A defect of ours, never an answer."""
+
+
+class BrokenChain(Exception):
+    """A journal does not verify. `seq` is the first bad link."""
+
+    def __init__(self, seq: int, why: str):
+        super().__init__(f"broken at seq {seq}: {why}")
+        self.seq = seq
+        self.why = why

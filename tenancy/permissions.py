@@ -1,0 +1,82 @@
+"""Who may do what: the table of role x action, filled by each app for its own actions, read by everybody.
+
+An action that is in no table is denied.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from tenancy.actors import Actor
+from tenancy.errors import NotAllowed
+from tenancy.states import ActorKind, Role, StaffRole
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The lowest member role (None: no member), the staff roles on the public host, and whether it writes."""
+
+    member: Role | None = None
+    staff: frozenset[StaffRole] = frozenset()
+    writes: bool = True
+
+
+_table: dict[str, Rule] = {}
+
+
+def declare(rules: dict[str, Rule]) -> None:
+    """Add an app's rows; for AppConfig.ready(). Raises ValueError on an action declared twice."""
+    doubles = _table.keys() & rules.keys()
+    if doubles:
+        raise ValueError(f"declared twice: {sorted(doubles)}")
+    _table.update(rules)
+
+
+def table() -> dict[str, Rule]:
+    """A copy of the whole table, for tests and documentation."""
+    return dict(_table)
+
+
+def may(actor: Actor, action: str) -> bool:
+    """Whether `actor` may do `action`. Unknown actions: nobody."""
+    rule = _table.get(action)
+    if rule is None:
+        return False
+    if actor.is_system:
+        return True
+    if rule.writes and actor.read_only:
+        return False
+    if actor.kind == ActorKind.STAFF:
+        return actor.staff_role in rule.staff
+    return rule.member is not None and actor.at_least(rule.member)
+
+
+def require(actor: Actor, action: str) -> None:
+    """Raise NotAllowed unless `actor` may do `action`."""
+    if not may(actor, action):
+        raise NotAllowed(_("You may not do this."), code="not_allowed")
+
+
+ANY_STAFF = frozenset(StaffRole)
+PLATFORM = frozenset({StaffRole.PLATFORM})
+
+RULES: dict[str, Rule] = {
+    "me.read": Rule(member=Role.CUSTOMER, staff=ANY_STAFF, writes=False),
+    "tenant.read": Rule(staff=ANY_STAFF, writes=False),
+    "tenant.change": Rule(staff=PLATFORM),
+    "user.read": Rule(staff=PLATFORM, writes=False),
+    "user.change": Rule(staff=PLATFORM),
+    "grant.read": Rule(staff=frozenset({StaffRole.SUPPORT, StaffRole.PLATFORM}), writes=False),
+    "grant.open": Rule(staff=frozenset({StaffRole.SUPPORT, StaffRole.PLATFORM})),
+    "flag.read": Rule(staff=frozenset({StaffRole.RELEASE, StaffRole.PLATFORM}), writes=False),
+    "flag.change": Rule(staff=frozenset({StaffRole.RELEASE, StaffRole.PLATFORM})),
+    "deadline.read": Rule(staff=ANY_STAFF, writes=False),
+    "deadline.replay": Rule(staff=PLATFORM),
+    "delivery.read": Rule(staff=ANY_STAFF, writes=False),
+    "delivery.replay": Rule(staff=PLATFORM),
+    "operator_journal.read": Rule(staff=PLATFORM, writes=False),
+    "journal.read": Rule(member=Role.ADMIN, writes=False),
+    "member.read": Rule(member=Role.AGENT, writes=False),
+    "member.change": Rule(member=Role.ADMIN, staff=PLATFORM),
+    "token.change": Rule(member=Role.ADMIN, staff=PLATFORM),
+}

@@ -1,0 +1,38 @@
+"""What beat and `wake` start: each calls one service with the clock."""
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from tenancy import deadlines, deliveries, provisioning
+from tenancy.web.tasks import PublicTask
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(base=PublicTask)
+def sweep() -> None:
+    """Carry out every deadline that is due."""
+    swept = deadlines.sweep(clock=timezone.now)
+    if swept != deadlines.Swept():
+        logger.info("swept: %s", swept)
+
+
+@shared_task(base=PublicTask)
+def dispatch() -> None:
+    """Send every delivery that is due."""
+    dispatched = deliveries.dispatch(clock=timezone.now)
+    if dispatched != deliveries.Dispatched():
+        logger.info("dispatched: %s", dispatched)
+
+
+@shared_task(base=PublicTask)
+def refill_spares() -> None:
+    """Keep provisioning.SPARE_SCHEMAS spare schemas ready."""
+    made = provisioning.prepare_spares(
+        count=settings.THRESHOLDS.provisioning.SPARE_SCHEMAS, now=timezone.now()
+    )
+    if made:
+        logger.info("prepared %s spare schemas", made)

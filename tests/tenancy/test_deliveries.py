@@ -1,0 +1,172 @@
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+
+from tenancy import deliveries
+from tenancy.context import current_schema, entering
+from tenancy.deliveries import Content, Moot, Rejected
+from tenancy.models import Delivery, OperatorEvent, User
+from tenancy.states import DeliveryState, TenantState
+from tenancy.transactions import atomic
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+class Wire:
+    """A channel that keeps what it was given, and fails as it is told."""
+
+    repeats_when_unsure = True
+
+    def __init__(self, name="wire"):
+        self.name = name
+        self.sent = []
+        self.fails = []
+
+    def send(self, delivery, user, content):
+        if self.fails:
+            raise self.fails.pop(0)
+        self.sent.append((user.email, content.subject, content.text))
+        return f"ref-{delivery.pk}"
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    channel = Wire()
+    monkeypatch.setattr(deliveries, "_channels", dict(deliveries._channels))
+    monkeypatch.setattr(deliveries, "_renderers", dict(deliveries._renderers))
+    deliveries.register_channel(channel)
+
+    def render(outgoing):
+        if outgoing.subject == "thing:moot":
+            raise Moot("the thing is gone")
+        return Content(f"{translation.get_language()} {current_schema()}", outgoing.base_url, "<p></p>")
+
+    deliveries.register_message("test.message", render)
+    return channel
+
+
+def tell(tenant, user, now, *, event=None, subject="thing:1", channel="wire"):
+    with entering(tenant), atomic():
+        deliveries.tell(
+            message="test.message",
+            subject=subject,
+            event=event or uuid4(),
+            user_ids=[user.pk],
+            channel=channel,
+            now=now,
+        )
+
+
+def dispatch(now):
+    return deliveries.dispatch(clock=lambda: now)
+
+
+def test_it_is_sent_once_in_the_recipients_language_from_inside_the_tenant(acme, now, wire):
+    user = factories.member(acme, "agent", language="tr")
+    tell(acme, user, now)
+    assert dispatch(now).sent == 1
+    assert dispatch(now).sent == 0
+    assert wire.sent == [(user.email, "tr t_acme", f"http://acme.{settings.BASE_HOST}:8000")]
+    row = Delivery.objects.get()
+    assert (row.state, row.provider_ref, row.sent_at) == (DeliveryState.SENT, f"ref-{row.pk}", now)
+
+
+def test_the_same_event_told_twice_is_one(acme, now, wire):
+    user, event = factories.member(acme, "agent"), uuid4()
+    tell(acme, user, now, event=event)
+    tell(acme, user, now, event=event)
+    assert Delivery.objects.count() == 1
+
+
+def test_a_failure_backs_off_with_its_reason_and_is_tried_again(acme, now, wire):
+    tell(acme, factories.member(acme, "agent"), now)
+    wire.fails = [ConnectionRefusedError("no mail server")]
+    assert dispatch(now).failed == 1
+    row = Delivery.objects.get()
+    assert row.state == DeliveryState.PENDING
+    assert "no mail server" in row.last_error
+    assert now <= row.next_try_at <= now + timedelta(seconds=settings.THRESHOLDS.delivery.BACKOFF_SECONDS)
+    assert dispatch(row.next_try_at).sent == 1
+
+
+def test_what_the_receiver_refuses_for_good_is_dead_at_once_and_alarms(acme, now, wire, system):
+    tell(acme, factories.member(acme, "agent"), now)
+    wire.fails = [Rejected("550 no such mailbox")]
+    assert dispatch(now).dead == 1
+    dead = Delivery.objects.get()
+    assert dead.state == DeliveryState.DEAD
+    assert OperatorEvent.objects.filter(verb="delivery.dead", subject=f"delivery:{dead.pk}").exists()
+    assert deliveries.replay(delivery=dead, reason="mailbox is back", by=system, now=now)
+    assert dispatch(now).sent == 1
+    assert not deliveries.replay(delivery=dead, reason="again", by=system, now=now)
+
+
+def test_after_all_its_tries_it_is_dead(acme, now, wire):
+    tell(acme, factories.member(acme, "agent"), now)
+    moment = now
+    for _ in range(settings.THRESHOLDS.delivery.MAX_ATTEMPTS):
+        wire.fails = [TimeoutError("slow")]
+        dispatch(moment)
+        moment += timedelta(hours=2)
+    assert Delivery.objects.get().state == DeliveryState.DEAD
+    assert wire.sent == []
+
+
+def test_nothing_to_say_or_nobody_to_tell_is_not_tried_again(acme, now, wire):
+    gone = factories.member(acme, "agent")
+    tell(acme, gone, now)
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    tell(acme, factories.member(acme, "agent"), now, subject="thing:moot")
+    assert dispatch(now).dead == 2
+    assert wire.sent == []
+
+
+def test_a_dead_senders_lease_ends_and_a_repeating_channel_sends_again(acme, now, wire):
+    tell(acme, factories.member(acme, "agent"), now)
+    (lost,) = deliveries.claim(now=now)
+    assert dispatch(now).sent == 0
+    later = now + timedelta(seconds=settings.THRESHOLDS.delivery.LEASE_SECONDS + 1)
+    assert dispatch(later).sent == 1
+    # The one that was thought dead comes back: its fence is old, so it marks nothing.
+    assert deliveries._mine(lost).update(last_error="late") == 0
+
+
+def test_a_channel_that_must_not_repeat_leaves_it_ambiguous_for_a_person(acme, now, wire, system):
+    once = Wire("once")
+    once.repeats_when_unsure = False
+    deliveries.register_channel(once)
+    tell(acme, factories.member(acme, "agent"), now, channel="once")
+    deliveries.claim(now=now)
+    later = now + timedelta(seconds=settings.THRESHOLDS.delivery.LEASE_SECONDS + 1)
+    assert dispatch(later).sent == 0
+    row = Delivery.objects.get()
+    assert row.state == DeliveryState.AMBIGUOUS
+    assert deliveries.replay(delivery=row, reason="not there", by=system, now=later)
+    assert dispatch(later).sent == 1
+
+
+def test_a_suspended_tenant_is_told_nothing_until_it_is_back(acme, now, wire):
+    tell(acme, factories.member(acme, "agent"), now)
+    type(acme).objects.filter(pk=acme.pk).update(state=TenantState.SUSPENDED, suspended_at=now)
+    assert dispatch(now).sent == 0
+    type(acme).objects.filter(pk=acme.pk).update(state=TenantState.ACTIVE, suspended_at=None)
+    assert dispatch(now).sent == 1
+
+
+def test_unknown_messages_and_channels_are_refused_when_told(acme, now, wire):
+    with entering(acme), atomic(), pytest.raises(LookupError):
+        deliveries.tell(message="x", subject="x:1", event=uuid4(), user_ids=[1], channel="wire", now=now)
+    with pytest.raises(ValueError, match="wire"):
+        deliveries.register_channel(Wire())
+
+
+def test_a_row_carries_no_content(acme, now, wire):
+    tell(acme, factories.member(acme, "agent"), now)
+    dispatch(now)
+    text = " ".join(str(value) for value in Delivery.objects.values().get().values())
+    assert "t_acme" not in text
+    assert "@" not in text
