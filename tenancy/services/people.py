@@ -1,0 +1,235 @@
+"""People and what they are in a tenant. Users are in the operators' journal, members in their tenant's."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from tenancy.actors import Actor
+from tenancy.context import PUBLIC
+from tenancy.errors import Conflict, Invalid, NotFound
+from tenancy.models import (
+    ApiToken,
+    Membership,
+    OperatorEvent,
+    OperatorPersonal,
+    Session,
+    SupportGrant,
+    Tenant,
+    User,
+)
+from tenancy.permissions import require
+from tenancy.services import guards
+from tenancy.states import Language, Role, StaffRole, TenantState
+from tenancy.transactions import atomic, emit, ref
+
+
+def create_user(
+    *,
+    email: str,
+    name: str,
+    password: str | None,
+    language: str,
+    time_zone: str,
+    by: Actor,
+    now: datetime,
+    staff_role: str = "",
+) -> User:
+    """Make a person who belongs to no tenant yet. Without a password they cannot sign in.
+
+    Raises NotAllowed, Invalid for what cannot be, Conflict for an email in use.
+    """
+    require(by, "user.change")
+    user = User(
+        email=_email(email),
+        name=guards.text(name, "name", longest=120),
+        language=guards.choice(language, "language", Language.values),
+        time_zone=guards.zone(time_zone),
+        staff_role=guards.choice(staff_role, "staff_role", ["", *StaffRole.values]),
+        created_at=now,
+    )
+    user.password = _hashed(password, user)
+    with atomic():
+        try:
+            with atomic():
+                user.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(_("There is a user with this email already."), code="email_taken") from error
+        data = {"language": language, "staff_role": staff_role}
+        emit("user.created", user, by=by, now=now, data=data, personal=_named(user), schema=PUBLIC)
+    return user
+
+
+def set_password(*, user: User, password: str, by: Actor, now: datetime) -> None:
+    """Give a user another password; their sessions end. One's own, or any by those who may change users.
+
+    Set by somebody else, the journals of the user's tenants say so too: it opens their door.
+    Raises NotAllowed, Invalid for a password that is too weak.
+    """
+    if by.user_id != user.pk or by.read_only:
+        require(by, "user.change")
+    hashed = _hashed(password, user)
+    with atomic():
+        if not User.objects.filter(pk=user.pk, is_active=True).update(password=hashed):
+            raise _inactive()
+        Session.objects.filter(user=user).delete()
+        emit("user.password_set", user, by=by, now=now, schema=PUBLIC)
+        if by.user_id != user.pk:
+            for tenant in Tenant.objects.filter(memberships__user=user).exclude(state=TenantState.PURGED):
+                emit("user.password_set", user, by=by, now=now, schema=tenant.schema_name)
+    user.password = hashed
+
+
+def deactivate_user(*, user: User, reason: str, by: Actor, now: datetime) -> None:
+    """Close every door to a user: sessions end, tokens are revoked, grants end.
+
+    Raises NotAllowed, Invalid without a reason, Conflict when they are inactive already.
+    """
+    require(by, "user.change")
+    data = {"reason": guards.text(reason, "reason", longest=500)}
+    with atomic():
+        if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+            raise _inactive()
+        _close_doors([user.pk], now=now)
+        emit("user.deactivated", user, by=by, now=now, data=data, schema=PUBLIC)
+
+
+def anonymise_user(*, user: User, by: Actor, now: datetime) -> None:
+    """Erase who a user was, here and in the personal part of the operators' journal; the row and its number stay.
+
+    Tenants' journals name people by number alone, so there is nothing to erase in them.
+
+    Raises NotAllowed, Conflict when it is done already.
+    """
+    require(by, "user.change")
+    with atomic():
+        if not erase([user.pk], by=by, now=now):
+            raise Conflict(_("This user is anonymous already."), state="anonymised", code="anonymised")
+
+
+def erase(user_ids: Sequence[int], *, by: Actor, now: datetime) -> int:
+    """Deactivate and anonymise users and return how many; part of verbs that have checked who asks."""
+    users = (
+        User.objects.select_for_update().filter(pk__in=user_ids, anonymised_at__isnull=True).order_by("pk")
+    )
+    found = list(users)
+    if not found:
+        return 0
+    ids = [user.pk for user in found]
+    for user in found:
+        user.email, user.name = f"anonymised-{user.pk}@invalid", ""
+        user.password, user.is_active, user.anonymised_at = make_password(None), False, now
+        user.staff_role = ""
+    User.objects.bulk_update(found, ["email", "name", "password", "is_active", "anonymised_at", "staff_role"])
+    Membership.objects.filter(user__in=ids).delete()
+    _close_doors(ids, now=now)
+    subjects = [ref(user) for user in found]
+    operators = OperatorEvent.objects.filter(subject__in=subjects).exclude(personal_hash="")
+    OperatorPersonal.objects.filter(event_id__in=operators.values("pk")).delete()
+    for user in found:
+        emit("user.anonymised", user, by=by, now=now, schema=PUBLIC)
+    return len(found)
+
+
+def add_member(*, tenant: Tenant, user: User, role: str, by: Actor, now: datetime) -> Membership:
+    """Let a user into a tenant. One of us cannot be a member: a support grant is their way in.
+
+    Raises NotAllowed, NotFound, Invalid for such a user or role, Conflict for a member.
+    """
+    require(by, "member.change")
+    guards.within_reach(by, tenant)
+    guards.customer(tenant)
+    guards.choice(role, "role", Role.values)
+    if user.staff_role or not user.is_active:
+        why = _("Staff enter a tenant by a support grant; an inactive user enters none.")
+        raise Invalid(_("This user cannot be a member."), fields={"user": [why]})
+    membership = Membership(tenant=tenant, user=user, role=role, created_at=now)
+    with atomic():
+        try:
+            with atomic():
+                membership.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(_("This user is a member already."), code="member_already") from error
+        _emit_member("member.added", tenant, user, by=by, now=now, data={"role": role})
+    return membership
+
+
+def change_role(*, tenant: Tenant, user: User, role: str, by: Actor, now: datetime) -> None:
+    """Give a member another role, from their next request on.
+
+    Raises NotAllowed, NotFound when they are no member, Invalid for such a role, Conflict when it is theirs.
+    """
+    require(by, "member.change")
+    guards.within_reach(by, tenant)
+    guards.choice(role, "role", Role.values)
+    with atomic():
+        members = Membership.objects.filter(tenant=tenant, user=user)
+        was = members.values_list("role", flat=True).first()
+        if was is None:
+            raise NotFound(_("This user is not a member."))
+        if was == role or not members.filter(role=was).update(role=role):
+            raise Conflict(_("The member's role is not what it was, or is this one already."), state=was)
+        _emit_member("member.role_changed", tenant, user, by=by, now=now, data={"role": role, "was": was})
+
+
+def remove_member(*, tenant: Tenant, user: User, by: Actor, now: datetime) -> None:
+    """Show a member the door: their sessions in this tenant end and their tokens for it are revoked.
+
+    Raises NotAllowed, NotFound when they are no member.
+    """
+    require(by, "member.change")
+    guards.within_reach(by, tenant)
+    with atomic():
+        removed, _rows = Membership.objects.filter(tenant=tenant, user=user).delete()
+        if not removed:
+            raise NotFound(_("This user is not a member."))
+        Session.objects.filter(tenant=tenant, user=user).delete()
+        ApiToken.objects.filter(tenant=tenant, user=user, revoked_at__isnull=True).update(revoked_at=now)
+        _emit_member("member.removed", tenant, user, by=by, now=now, data={})
+
+
+def _emit_member(
+    verb: str, tenant: Tenant, user: User, *, by: Actor, now: datetime, data: dict[str, Any]
+) -> None:
+    emit(verb, user, by=by, now=now, data=data, schema=tenant.schema_name)
+
+
+def _named(user: User) -> dict[str, str]:
+    return {"email": user.email, "name": user.name}
+
+
+def _email(value: str) -> str:
+    email = value.strip()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise Invalid(_("This is not an email address."), fields={"email": error.messages}) from error
+    return email
+
+
+def _hashed(password: str | None, user: User) -> str:
+    if password is None:
+        return make_password(None)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid(_("This password is too weak."), fields={"password": error.messages}) from error
+    return make_password(password)
+
+
+def _close_doors(user_ids: Sequence[int], *, now: datetime) -> None:
+    Session.objects.filter(user__in=user_ids).delete()
+    ApiToken.objects.filter(user__in=user_ids, revoked_at__isnull=True).update(revoked_at=now)
+    SupportGrant.objects.filter(user__in=user_ids, ended_at__isnull=True, expires_at__gt=now).update(
+        ended_at=now
+    )
+
+
+def _inactive() -> Conflict:
+    return Conflict(_("This user is not active."), state="inactive", code="inactive")
