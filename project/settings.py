@@ -1,0 +1,312 @@
+"""The one settings file. Everything that differs between deployments comes from the environment; see .env.example.
+
+A bad threshold or environment starts nothing: `load_config` raises with every fault at once.
+"""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.utils.translation import gettext_lazy as _
+
+from project.thresholds import ConfigError, load_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+try:
+    CONFIG = load_config(os.environ)
+except ConfigError as error:  # all faults at once and nothing else: a traceback would hide them
+    raise SystemExit(str(error)) from None
+THRESHOLDS = CONFIG.thresholds
+CONFIG_HASH = CONFIG.config_hash
+BUILD_ID = CONFIG.build_id
+ENV = CONFIG.env
+PRODUCTION = ENV != "development"
+
+# ---- who we are -----------------------------------------------------------------------------------------------
+
+BASE_URL = env.str("BASE_URL", default="http://localhost:8000").rstrip("/")
+BASE_HOST = BASE_URL.split("://", 1)[1].split(":", 1)[0]
+SECRET_KEY = env.str(
+    "SECRET_KEY", default="development-only-not-a-secret" if not PRODUCTION else environ.Env.NOTSET
+)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[BASE_HOST, f".{BASE_HOST}"])
+USE_X_FORWARDED_HOST = False
+# The journal's keys by id, the first signs: JOURNAL_KEYS=2027=base64...,2026=base64...
+JOURNAL_KEYS = {
+    key_id: base64.b64decode(key)
+    for key_id, key in env.dict(
+        "JOURNAL_KEYS", default={"dev": "ZGV2ZWxvcG1lbnQtb25seQ=="} if not PRODUCTION else environ.Env.NOTSET
+    ).items()
+}
+
+# ---- apps: every app is shared or a tenant's, none is both -------------------------------------------------------
+
+SHARED_APPS = [
+    "project",
+    "tenancy",
+    "django_tenants",
+    "observability",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "tenancy.web.apps.ConsoleConfig",  # django.contrib.admin: our two sites, no default one
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "django_filters",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+TENANT_APPS = ["tenancy.journal", "hypercare"]
+INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
+# What fills the two consoles; nobody else's admin is loaded (tenancy.web.apps).
+CONSOLES = ["tenancy.admin", "hypercare.admin"]
+
+TENANT_MODEL = "tenancy.Tenant"
+TENANT_DOMAIN_MODEL = "tenancy.Domain"
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+AUTH_USER_MODEL = "tenancy.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # the email is unique, by a constraint that ignores case
+AUTHENTICATION_BACKENDS = ["tenancy.backends.TenantBackend"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---- database -------------------------------------------------------------------------------------------------
+
+# What kind of process this is decides how long a statement may take, in ms.
+PROCESS = env.str("PROCESS", default="command")
+_STATEMENT_MS = {"web": 5_000, "worker": 30_000, "beat": 10_000}.get(PROCESS, 0)
+_LOCK_MS = {"web": 3_000, "worker": 5_000, "beat": 5_000}.get(PROCESS, 0)
+
+DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", default="postgresql:///hypercare")}
+DATABASES["default"] |= {
+    "ENGINE": "django_tenants.postgresql_backend",
+    "CONN_MAX_AGE": None,
+    "CONN_HEALTH_CHECKS": True,
+    "DISABLE_SERVER_SIDE_CURSORS": False,
+}
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {
+        "connect_timeout": 3,
+        "application_name": f"hypercare-{PROCESS}",
+        "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS}"
+        " -c idle_in_transaction_session_timeout=60000",
+    }
+)
+
+# ---- broker, cache ----------------------------------------------------------------------------------------------
+
+BROKER_URL = env.str("BROKER_URL", default="redis://localhost:6379/0")
+CACHE_URL = env.str("CACHE_URL", default="redis://localhost:6379/1")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_FUNCTION": "tenancy.context.cache_key",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+}
+
+# ---- requests -------------------------------------------------------------------------------------------------
+
+MIDDLEWARE = [
+    "observability.middleware.HealthMiddleware",
+    "tenancy.web.middleware.RequestIdMiddleware",
+    "tenancy.web.middleware.DatabaseAwayMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tenancy.web.middleware.TenantMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenancy.web.middleware.AccessMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "project.urls"
+PUBLIC_SCHEMA_URLCONF = "project.urls_public"
+WSGI_APPLICATION = "project.wsgi.application"
+# Requests that one web process works on at once; each of its threads keeps a database connection.
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+SESSION_ENGINE = "tenancy.sessions"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
+SECURE_SSL_REDIRECT = BASE_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [BASE_URL, BASE_URL.replace("://", "://*.", 1)]
+CSRF_FAILURE_VIEW = "tenancy.web.problems.csrf_failure"
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# ---- language and time --------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("tr", "Türkçe")]
+LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# ---- files, mail ------------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / ".data" / "static" if PRODUCTION else None  # in development the finders serve
+WHITENOISE_USE_FINDERS = not PRODUCTION
+EMAIL_CONFIG = env.email("EMAIL_URL", default="smtp://localhost:1025")
+vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = THRESHOLDS.delivery.SEND_TIMEOUT_SECONDS
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Hypercare <hypercare@{BASE_HOST}>")
+
+# ---- API ------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenancy.web.authentication.TokenAuthentication",
+        "tenancy.web.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tenancy.web.permissions.ActionPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["tenancy.web.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "tenancy.web.pagination.CursorPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "tenancy.web.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Hypercare API",
+    "DESCRIPTION": "Go-live and hypercare operations of one tenant.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tenancy.web.openapi.problems",
+    ],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# ---- background work ----------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "socket_keepalive": True}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "hypercare"
+CELERY_DB_REUSE_MAX = 1000
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "observability.beat.Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# A wake-up that waited longer than this is thrown away: the next one does the same work.
+_STALE = {"expire_seconds": 30}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "tenancy.tasks.sweep",
+        "schedule": THRESHOLDS.sweep.EVERY_SECONDS,
+        "options": _STALE,
+    },
+    "dispatch": {
+        "task": "tenancy.tasks.dispatch",
+        "schedule": THRESHOLDS.delivery.EVERY_SECONDS,
+        "options": _STALE,
+    },
+    "refill-spares": {"task": "tenancy.tasks.refill_spares", "schedule": 60, "options": _STALE},
+}
+
+# ---- logs -----------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"scope": {"()": "tenancy.logs.ScopeFilter"}},
+    "formatters": {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(tenant)s %(request_id)s",
+            "static_fields": {"build_id": BUILD_ID},
+        },
+        "plain": {"format": "%(levelname)s %(name)s [%(tenant)s] %(message)s"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["scope"],
+            "formatter": env.str("LOG_FORMAT", default="json" if PRODUCTION else "plain"),
+        }
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
+
+# ---- console --------------------------------------------------------------------------------------------------
+
+_PALETTE = {
+    "primary": {
+        "50": "#f2f7fe", "100": "#e7f0fc", "200": "#c9dff8", "300": "#9cc5f3", "400": "#6cb0ff", "500": "#2f7fe0",
+        "600": "#0b63ce", "700": "#0a54ae", "800": "#0c4689", "900": "#143a66", "950": "#14263c",
+    }
+}  # fmt: skip
+UNFOLD = {
+    "SITE_TITLE": "Hypercare",
+    "SITE_HEADER": "Hypercare",
+    "SITE_SYMBOL": "ecg_heart",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": False,
+    "COLORS": _PALETTE,
+}
+UNFOLD_PUBLIC = {
+    **UNFOLD,
+    "SITE_TITLE": _("Hypercare operations"),
+    "SITE_HEADER": _("Operations"),
+    "SITE_SYMBOL": "monitor_heart",
+}

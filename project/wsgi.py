@@ -1,0 +1,12 @@
+"""Everything but streams: Django's WSGI application."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from project.startup import serve
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+application = get_wsgi_application()
+serve()
