@@ -1,0 +1,100 @@
+"""One port: health is answered here, everything else by Django's WSGI application on a few lasting threads.
+
+Django's own ASGI handler takes a new thread and database connection per request; a2wsgi keeps both. Health never
+waits for one of those threads, so it answers while they all hang. (The live stream of `/events` joins it here.)
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from a2wsgi import WSGIMiddleware
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.utils import timezone
+
+from observability import health
+from project.startup import serve
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+_ASCII = "".join(map(chr, range(128)))
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_wsgi: Any = get_wsgi_application()  # Django's stubs and a2wsgi's differ about what WSGI is
+_django: Any = WSGIMiddleware(_wsgi, workers=settings.WEB_THREADS)
+_readiness = health.Probe("ready", lambda: health.readiness(now=timezone.now()))
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The callable for granian (`--interface asgi`)."""
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    elif scope["type"] == "http" and scope["path"] in health.PATHS:
+        await _answer_health(scope, send)
+    elif scope["type"] == "http":
+        await _answer_django(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1000})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    await receive()
+    serve()
+    _readiness.ask()  # ahead of the first who asks: it loads the broker's library
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _answer_health(scope: Scope, send: Send) -> None:
+    method, status, said = scope["method"], int(HTTPStatus.OK), health.liveness()
+    if scope["path"] == health.READY and method in health.METHODS:
+        status, said = await asyncio.wrap_future(_readiness.ask())  # who asks meanwhile shares the answer
+    answer = health.answer(method, status, said)
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _answer_django(scope: Scope, receive: Receive, send: Send) -> None:
+    body = await _read_ahead(receive)
+    if body is None:
+        return
+    # WSGI spells X_Real_Ip like X-Real-Ip: a header with an underscore could pass for one that a proxy sets.
+    headers = [header for header in scope["headers"] if b"_" not in header[0]]
+    query = scope["query_string"]
+    if not query.isascii():  # a2wsgi could not read it: percent-encode what should have come so
+        query = quote(query, safe=_ASCII).encode()
+    await _django({**scope, "headers": headers, "query_string": query}, body, send)
+
+
+async def _read_ahead(receive: Receive) -> Receive | None:
+    """Read the body before a thread is taken, as much of it as is kept in memory.
+
+    A slow sender then holds no thread, and a request that broke off (None) does nothing.
+    """
+    body, more = bytearray(), True
+    while more and len(body) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    read: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": more}]
+
+    async def rest() -> Message:
+        if read:
+            return read.pop()
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("the client broke off its request")
+        return message
+
+    return rest
