@@ -1,0 +1,1 @@
+"""The edges of hypercare for programs: /api/v1/."""

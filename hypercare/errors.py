@@ -1,0 +1,5 @@
+"""What can go wrong in hypercare beside the refusals of tenancy."""
+
+
+class BrokenClock(Exception):
+    """A clock's events are in an order that no service writes. A defect of ours, never an answer."""
