@@ -1,0 +1,66 @@
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from hypercare import services
+from hypercare.models import Incident, Project
+from tenancy.actors import Actor
+from tenancy.context import entering
+from tenancy.models import SupportGrant, Tenant, User
+from tests import factories
+
+Browser = Callable[[Tenant, User], Client]
+
+
+@pytest.fixture(autouse=True)
+def at_now(now: datetime) -> Any:
+    """The whole console works at `now`."""
+    with time_machine.travel(now, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def browser() -> Browser:
+    """`browser(tenant, user)` is signed in on the tenant's host; its session is made there."""
+
+    def signed_in(tenant: Tenant, user: User) -> Client:
+        client = Client(headers={"host": factories.host_of(tenant)})
+        with entering(tenant):
+            client.force_login(user)
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def project(acme: Tenant, users: dict[str, User], system: Actor, now: datetime) -> Project:
+    """A project of acme that all of its four people are on."""
+    with entering(acme):
+        program = services.create_program(code="ERP", name="ERP renewal", by=system, now=now)
+        project = services.create_project(program=program, code="WAVE-1", name="Wave 1", by=system, now=now)
+        for role in ("customer", "agent", "manager", "admin"):
+            services.add_member(project=project, user_id=users[role].pk, by=system, now=now)
+    return project
+
+
+@pytest.fixture
+def report(acme: Tenant, project: Project, users: dict[str, User], now: datetime) -> Callable[..., Incident]:
+    def reported(title: str = "Invoices do not post", severity: str = "P2", at: datetime = now) -> Incident:
+        by = Actor.member(users["customer"].pk, "customer")
+        with entering(acme):
+            return services.report_incident(project=project, title=title, severity=severity, by=by, now=at)
+
+    return reported
+
+
+@pytest.fixture
+def grant(acme: Tenant, users: dict[str, User], now: datetime) -> Callable[..., SupportGrant]:
+    def granted(**fields: Any) -> SupportGrant:
+        made = {"user": users["support"], "tenant": acme, "opened_at": now} | fields
+        return factories.GrantFactory(**made)
+
+    return granted

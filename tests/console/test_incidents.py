@@ -1,0 +1,377 @@
+"""The tenant's host: incidents, worst first, with their clocks and verbs."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+
+from hypercare import services
+from hypercare.admin import clock_view, duration
+from hypercare.models import Incident, Project
+from hypercare.states import ClockKind
+from tenancy import hosts
+from tenancy.actors import Actor
+from tenancy.context import entering
+from tenancy.journal.models import Event
+from tenancy.models import Membership
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/hypercare/incident/"
+
+
+@pytest.fixture
+def agent(acme, users, browser, project):
+    return browser(acme, users["agent"])
+
+
+@pytest.fixture
+def manager(acme, users, browser, project):
+    return browser(acme, users["manager"])
+
+
+def page_of(incident, tail="change/"):
+    return f"{LIST}{incident.pk}/{tail}"
+
+
+@pytest.fixture
+def shown(acme):
+    """`shown(client, query)` are the titles that the list shows."""
+
+    def titles(client, query=""):
+        changelist = client.get(f"{LIST}?{query}").context["cl"]
+        with entering(acme):
+            return [row.title for row in changelist.result_list]
+
+    return titles
+
+
+def again(acme, incident):
+    with entering(acme):
+        incident.refresh_from_db()
+    return incident
+
+
+def said(response, client):
+    assert response.status_code == 302, response.context["form"].errors
+    return " ".join(str(message) for message in client.get(response.url).context["messages"])
+
+
+def refused(response):
+    assert response.status_code == 422
+    return " ".join(error for errors in response.context["form"].errors.values() for error in errors)
+
+
+def verbs_of(acme, incident):
+    with entering(acme):
+        return list(
+            Event.objects.filter(subject=f"incident:{incident.pk}")
+            .order_by("seq")
+            .values_list("verb", "actor_id")
+        )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (0, "0 min"),
+        (48, "48 min"),
+        (60, "1 h"),
+        (440, "7 h 20 min"),
+        (2879, "47 h 59 min"),
+        (2880, "2 d"),
+        (4560, "3 d 4 h"),
+    ],
+)
+def test_durations_are_said_in_their_two_largest_units(minutes, text):
+    assert duration(timedelta(minutes=minutes)) == text
+
+
+def test_clock_says_what_is_left_what_is_late_and_what_was_met(acme, report, now, system, users):
+    incident = report(severity="P2", at=now - timedelta(hours=7, minutes=12))
+    with entering(acme):
+        left = clock_view(incident, ClockKind.RESOLUTION, now)
+        late = clock_view(incident, ClockKind.RESPONSE, now)
+        assert (left.words, left.tone) == (("48 min left", "of 8 h"), "soon")
+        assert (late.words, late.tone) == (("3 h 12 min late", "of 4 h"), "late")
+        at_due = clock_view(incident, ClockKind.RESOLUTION, incident.sla_resolution_deadline)
+        assert at_due.words[0] == "0 min late", "the due moment itself is a breach"
+        by = Actor.member(users["agent"].pk, "agent")
+        answered = services.respond_first(incident=incident, by=by, now=now)
+        assert (
+            clock_view(answered, ClockKind.RESPONSE, now + timedelta(days=1)).words[0]
+            == "met 3 h 12 min late"
+        )
+        fresh = services.respond_first(incident=report(at=now), by=by, now=now + timedelta(minutes=12))
+        view = clock_view(fresh, ClockKind.RESPONSE, now + timedelta(days=9))
+        assert (view.words[0], view.tone) == ("met in 12 min", "ok")
+
+
+def test_list_is_ordered_by_time_to_breach_worst_first(shown, acme, agent, report, now, users):
+    report("Slow", "P4")
+    report("Down", "P1")
+    report("Late", "P3", at=now - timedelta(hours=9))
+    done = report("Done", "P1", at=now - timedelta(days=1))
+    with entering(acme):
+        by = Actor.member(users["agent"].pk, "agent")
+        services.resolve(incident=done, root_cause="x", resolution_notes="y", by=by, now=now)
+    assert shown(agent) == ["Late", "Down", "Slow", "Done"]
+
+
+def test_severity_is_a_shape_and_words_before_a_colour(agent, report):
+    report(severity="P1")
+    page = agent.get(LIST).content.decode()
+    assert '<span aria-hidden="true">◆</span> P1 system down' in page
+
+
+def test_breached_filter_is_computed_not_recorded(shown, acme, agent, report, now):
+    late = report("Late", "P1", at=now - timedelta(hours=2))
+    report("Fresh", "P1")
+    assert again(acme, late).sla_response_breached is False
+    assert shown(agent, "breached=now") == ["Late"]
+    assert shown(agent, "breached=no") == ["Fresh"]
+
+
+def test_filters_and_search(shown, agent, report, users):
+    first = report("Fatura İŞLENMİYOR", "P1")
+    report("Something else", "P3")
+    assert shown(agent, "severity__exact=P1") == [first.title]
+    assert shown(agent, "q=işlenmiyor") == [first.title]
+    assert shown(agent, "q=ıslen") == []
+    assert shown(agent, f"q=inc-{first.number}") == [first.title]
+    assert shown(agent, f"project={first.project_id}&state__exact=open") == [first.title, "Something else"]
+    assert shown(agent, "assigned_to=none&q=something") == ["Something else"]
+    assert shown(agent, "assigned_to=²") == []
+    assert shown(agent, "project=nonsense") == []
+
+
+def test_filters_offer_only_this_tenants_people_and_the_actors_projects(
+    acme, globex, agent, report, system, now
+):
+    report()
+    with entering(acme):
+        program = services.create_program(code="OTHER", name="Other", by=system, now=now)
+        services.create_project(program=program, code="SECRET", name="Secret wave", by=system, now=now)
+    stranger = factories.member(globex, "agent", name="Globex stranger")
+    page = agent.get(LIST).content.decode()
+    assert "Secret wave" not in page
+    assert stranger.name not in page
+
+
+def test_incident_of_an_unseen_project_is_not_found(shown, acme, agent, report, system, now):
+    with entering(acme):
+        program = services.create_program(code="OTHER", name="Other", by=system, now=now)
+        other = services.create_project(
+            program=program, code="SECRET", name="Secret wave", by=system, now=now
+        )
+        hidden = services.report_incident(project=other, title="Hidden", severity="P1", by=system, now=now)
+    assert "Hidden" not in shown(agent)
+    for tail in ("change/", "do/respond/", "history/"):
+        assert agent.get(page_of(hidden, tail)).status_code == 404
+
+
+def test_incident_of_another_tenant_is_not_found(acme, globex, report, browser):
+    incident = report()
+    stranger = browser(globex, factories.member(globex, "admin"))
+    assert stranger.get(page_of(incident)).status_code == 404
+
+
+def test_page_tells_the_clocks_and_the_story(acme, agent, report, users):
+    incident = report()
+    agent.post(page_of(incident, "do/respond/"))
+    page = agent.get(page_of(incident)).content.decode()
+    assert "of 8 h" in page
+    assert "gave the first response" in page
+    assert users["agent"].name in page
+    assert users["customer"].name in page
+
+
+def test_first_response_is_given_once(acme, agent, report, users, now):
+    incident = report()
+    assert f"{incident.key} has its first response" in said(
+        agent.post(page_of(incident, "do/respond/")), agent
+    )
+    assert again(acme, incident).first_response_at == now
+    assert "first response" in refused(agent.post(page_of(incident, "do/respond/")))
+    assert verbs_of(acme, incident) == [
+        ("incident.reported", users["customer"].pk),
+        ("incident.first_response", users["agent"].pk),
+    ]
+
+
+def test_assign_offers_the_projects_agents_only(acme, agent, report, users):
+    incident = report()
+    outsider = factories.member(acme, "agent", name="Not on the project")
+    form = agent.get(page_of(incident, "do/assign/")).context["form"]
+    offered = set(form.fields["assigned_to_id"].queryset)
+    assert offered == {users[role] for role in ("agent", "manager", "admin")}
+    response = agent.post(page_of(incident, "do/assign/"), {"assigned_to_id": outsider.pk})
+    assert "valid choice" in refused(response)
+
+
+def test_assign_and_take_back(acme, agent, report, users):
+    incident = report()
+    form = {"assigned_to_id": users["manager"].pk, "support_level": "L2"}
+    assert users["manager"].name in said(agent.post(page_of(incident, "do/assign/"), form), agent)
+    assert again(acme, incident).support_level == "L2"
+    assert "nobody" in said(agent.post(page_of(incident, "do/assign/"), {"assigned_to_id": ""}), agent)
+    assert again(acme, incident).assigned_to_id is None
+    assert [verb for verb, _who in verbs_of(acme, incident)][1:] == ["incident.assigned"] * 2
+
+
+def test_resolve_needs_cause_and_notes_and_happens_once(acme, agent, report, users):
+    incident = report()
+    url = page_of(incident, "do/resolve/")
+    form = {"root_cause": "Wrong tax code", "root_cause_category": "config", "resolution_notes": "Corrected"}
+    assert "required" in refused(agent.post(url, form | {"root_cause": " "}))
+    assert "is resolved" in said(agent.post(url, form), agent)
+    assert again(acme, incident).root_cause_category == "config"
+    assert "is resolved" in refused(agent.post(url, form))
+    assert "incident.resolved" in dict(verbs_of(acme, incident))
+    assert "/do/resolve/" not in agent.get(page_of(incident)).content.decode()
+
+
+def test_incident_is_reported_from_the_console(acme, agent, project, users):
+    form = {"project": project.pk, "title": "Şube kapalı", "severity": "P1", "affected_module": "fi"}
+    response = agent.post(f"{LIST}do/report/", form)
+    assert "is open; its clocks run" in said(response, agent)
+    with entering(acme):
+        incident = Incident.objects.get(title="Şube kapalı")
+        assert (incident.severity, incident.affected_module) == ("P1", "FI")
+        assert incident.reported_by_id == users["agent"].pk
+    assert response.url == page_of(incident)
+    assert "required" in refused(agent.post(f"{LIST}do/report/", form | {"title": ""}))
+
+
+def test_selection_is_for_managers_and_tells_each_refusal(acme, agent, manager, report):
+    first, second = report("One"), report("Two")
+    manager.post(page_of(second, "do/respond/"))
+    form = {"action": "respond", "_selected_action": [str(first.pk), str(second.pk)]}
+    assert agent.post(LIST, form | {"apply": "1"}).status_code != 500
+    assert again(acme, first).state == "open", "an agent has no bulk change"
+    assert "2 selected" in manager.post(LIST, form).content.decode()
+    told = said(manager.post(LIST, form | {"apply": "1"}), manager)
+    assert f"{first.key} has its first response" in told
+    assert f"{second.key} Two: " in told
+    assert again(acme, first).state == "in_progress"
+
+
+def test_selection_is_resolved_with_one_form(acme, manager, report):
+    rows = [report(f"Row {index}") for index in range(3)]
+    form = {
+        "action": "resolve",
+        "_selected_action": [str(row.pk) for row in rows],
+        "apply": "1",
+        "root_cause": "One cause",
+        "resolution_notes": "One cure",
+    }
+    manager.post(LIST, form)
+    assert {again(acme, row).state for row in rows} == {"resolved"}
+
+
+def test_list_of_a_hundred_incidents_costs_as_many_queries_as_one_of_ten(acme, agent, report, users):
+    def add(count):
+        for index in range(count):
+            incident = report(f"Incident {index}")
+            with entering(acme):
+                Incident.objects.filter(pk=incident.pk).update(assigned_to_id=users["agent"].pk)
+
+    def queries():
+        hosts.clear()
+        with CaptureQueriesContext(connection) as captured:
+            response = agent.get(f"{LIST}?all=")
+        return [query["sql"].split(" FROM ")[-1][:60] for query in captured], response.context[
+            "cl"
+        ].result_count
+
+    add(10)
+    few, ten = queries()
+    add(90)
+    many, hundred = queries()
+    assert (ten, hundred) == (10, 100)
+    assert many == few
+
+
+def test_first_page_counts_and_orders(agent, report, now):
+    assert "No incident is open" in agent.get("/admin/").content.decode()
+    report("Fresh", "P1")
+    late = report("Late", "P1", at=now - timedelta(hours=2))
+    page = agent.get("/admin/")
+    (part,) = [part for _template, part in page.context["parts"]]
+    assert next((tile.severity, tile.count, tile.breached) for tile in part["tiles"]) == (
+        "P1",
+        2,
+        "1 breached now",
+    )
+    assert [row.title for row, *_ in part["rows"]] == ["Late", "Fresh"]
+    assert page_of(late) in page.content.decode()
+
+
+def test_project_gets_members_by_service(acme, users, browser, project, system, now):
+    newcomer = factories.member(acme, "agent", name="Newcomer")
+    admin = browser(acme, users["admin"])
+    url = f"/admin/hypercare/project/{project.pk}/do/join/"
+    assert "Newcomer is on Wave 1" in said(
+        admin.post(url, {"user_id": newcomer.pk, "support_level": "L1"}), admin
+    )
+    assert refused(admin.post(url, {"user_id": newcomer.pk}))
+    assert "Newcomer" in admin.get(f"/admin/hypercare/project/{project.pk}/change/").content.decode()
+    assert browser(acme, users["agent"]).get(url).status_code == 403
+
+
+def test_program_and_project_are_created(acme, agent):
+    assert "Retail" in said(
+        agent.post("/admin/hypercare/program/do/create/", {"code": "RTL", "name": "Retail"}), agent
+    )
+    assert "valid" in refused(
+        agent.post("/admin/hypercare/program/do/create/", {"code": "r", "name": "Retail"})
+    )
+    with entering(acme):
+        program = Project._meta.get_field("program").related_model.objects.get(code="RTL")
+    form = {
+        "program": program.pk,
+        "code": "RTL-1",
+        "name": "Stores",
+        "time_zone": "Europe/Istanbul",
+        "go_live_at": "2026-11-20T08:00",
+        "hypercare_ends_on": "2026-11-01",
+    }
+    url = "/admin/hypercare/project/do/create/"
+    assert "Hypercare ends on or after" in refused(agent.post(url, form))
+    assert "Stores" in said(agent.post(url, form | {"hypercare_ends_on": "2026-12-20"}), agent)
+
+
+def test_members_are_this_tenants_and_only_admins_change_roles(acme, globex, users, browser, project):
+    stranger = factories.member(globex, "agent", name="Globex stranger")
+    membership = Membership.objects.get(user=users["customer"])
+    url = f"/admin/tenancy/membership/{membership.pk}/"
+    agent, admin = browser(acme, users["agent"]), browser(acme, users["admin"])
+    page = agent.get("/admin/tenancy/membership/").content.decode()
+    assert users["customer"].email in page
+    assert stranger.email not in page
+    foreign = Membership.objects.get(user=stranger)
+    assert agent.get(f"/admin/tenancy/membership/{foreign.pk}/change/").status_code == 404
+    assert agent.post(f"{url}do/change-role/", {"role": "agent"}).status_code == 403
+    assert "agent now" in said(admin.post(f"{url}do/change-role/", {"role": "agent"}), admin)
+    membership.refresh_from_db()
+    assert membership.role == "agent"
+
+
+def test_journal_shows_a_rows_history_to_those_who_may_read_it(acme, users, browser, agent, report):
+    incident = report()
+    url = agent.get(page_of(incident, "history/")).url
+    assert agent.get(url).status_code == 403
+    page = browser(acme, users["admin"]).get(url)
+    assert page.context["cl"].result_count == 1
+    assert "incident.reported" in page.content.decode()
+
+
+def test_console_speaks_the_users_language(acme, users, browser, report):
+    report()
+    users["agent"].language = "tr"
+    users["agent"].save()
+    with translation.override("en"):
+        page = browser(acme, users["agent"]).get(LIST).content.decode()
+    assert '<html lang="tr"' in page
