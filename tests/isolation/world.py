@@ -1,0 +1,132 @@
+"""Three tenants whose rows have the same codes and numbers, and a canary in every text: what must never be seen."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.utils import timezone
+
+import hypercare.services as hypercare
+from hypercare.models import ClockEvent, Incident, Program, Project, ProjectMember
+from tenancy import services
+from tenancy.actors import Actor
+from tenancy.context import enter, entering, leave
+from tenancy.journal.models import Event
+from tenancy.models import Membership, Tenant, User
+from tenancy.sessions import SessionStore
+from tests import factories
+
+SYSTEM = Actor.system("walker")
+
+
+@dataclass
+class Part:
+    """What one tenant holds: ids by the names that URL patterns give them, per project."""
+
+    tenant: Tenant
+    people: dict[str, User] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+    hidden: dict[str, Any] = field(default_factory=dict)
+    rows: dict[str, Any] = field(default_factory=dict)
+    hidden_rows: dict[str, Any] = field(default_factory=dict)
+
+
+def canary(tenant: Tenant, which: str) -> str:
+    return f"canary-{tenant.slug}-{which}"
+
+
+def build(tenant: Tenant) -> Part:
+    now = timezone.now()
+    part = Part(tenant)
+    for role in ("customer", "agent", "manager", "admin"):
+        name = canary(tenant, f"shown person {role}")
+        part.people[role] = factories.member(tenant, role, name=name, email=f"{role}@{tenant.slug}.example")
+    part.people["outsider"] = factories.member(
+        tenant, "agent", name=canary(tenant, "shown person outsider"), email=f"outsider@{tenant.slug}.example"
+    )
+    with entering(tenant):
+        program = hypercare.create_program(
+            code="ATLAS", name=canary(tenant, "shown program"), by=SYSTEM, now=now
+        )
+        for which, code in (("shown", "ATLAS"), ("hidden", "BORA")):
+            project = hypercare.create_project(
+                program=program, code=code, name=canary(tenant, f"{which} project"), by=SYSTEM, now=now
+            )
+            for role, person in part.people.items():
+                if (role == "outsider") == (which == "hidden"):
+                    member = hypercare.add_member(project=project, user_id=person.pk, by=SYSTEM, now=now)
+            incident = hypercare.report_incident(
+                project=project,
+                title=canary(tenant, f"{which} incident"),
+                description=canary(tenant, f"{which} description"),
+                severity="P1",
+                by=SYSTEM,
+                now=now - timedelta(hours=5),
+            )
+            Incident.objects.filter(pk=incident.pk).update(number=1000 + (which == "hidden"))
+            ids = {"project": project.pk, "program": program.pk, "incident": incident.pk, "member": member.pk}
+            event = Event.objects.get(verb="incident.reported", subject=f"incident:{incident.pk}")
+            clock_event = ClockEvent.objects.filter(incident=incident).first()
+            rows = {
+                Program: program.pk,
+                Project: project.pk,
+                ProjectMember: member.pk,
+                Incident: incident.pk,
+                Event: event.pk,
+                ClockEvent: clock_event and clock_event.pk,
+                Membership: Membership.objects.get(user=member.user, tenant=tenant).pk,
+            }
+            (part.shown if which == "shown" else part.hidden).update(ids)
+            (part.rows if which == "shown" else part.hidden_rows).update(
+                {model._meta.label_lower: str(pk) for model, pk in rows.items()}
+            )
+    return part
+
+
+def session_cookie(tenant: Tenant, user: User) -> str:
+    """Sign `user` in on the tenant's host as the sign-in page does, and return the cookie."""
+    enter(tenant)
+    try:
+        store = SessionStore()
+        store[SESSION_KEY] = str(user.pk)
+        store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        store.save()
+        return str(store.session_key)
+    finally:
+        leave()
+
+
+def grants(tenant: Tenant) -> dict[str, User]:
+    """One of us for each way to stand to a tenant."""
+    now = timezone.now()
+    people = {
+        name: factories.UserFactory(staff_role="support")
+        for name in ("no grant", "read grant", "write grant")
+    }
+    people["expired grant"] = factories.UserFactory(staff_role="support")
+    people["superuser"] = factories.UserFactory(staff_role="platform")
+    for name, writes in (("read grant", False), ("write grant", True)):
+        services.open_grant(
+            user=people[name],
+            tenant=tenant,
+            reason="walk",
+            ticket="OPS-1",
+            minutes=30,
+            writes=writes,
+            by=SYSTEM,
+            now=now,
+        )
+    services.open_grant(
+        user=people["expired grant"],
+        tenant=tenant,
+        reason="walk",
+        ticket="OPS-2",
+        minutes=30,
+        writes=True,
+        by=SYSTEM,
+        now=now - timedelta(hours=2),
+    )
+    return people
