@@ -89,7 +89,7 @@ _LOCK_MS = {"web": 3_000, "worker": 5_000, "beat": 5_000}.get(PROCESS, 0)
 
 DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", default="postgresql:///hypercare")}
 DATABASES["default"] |= {
-    "ENGINE": "django_tenants.postgresql_backend",
+    "ENGINE": "tenancy.postgresql",
     "CONN_MAX_AGE": None,
     "CONN_HEALTH_CHECKS": True,
     "DISABLE_SERVER_SIDE_CURSORS": False,

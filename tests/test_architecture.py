@@ -50,7 +50,7 @@ EXTRA_ROOMS = {
             "hosts",
             "journal",
         ),
-        *("logs", "provisioning", "rows", "sessions", "transactions", "wake", "web"),
+        *("logs", "postgresql", "provisioning", "rows", "sessions", "transactions", "wake", "web"),
     },
     "observability": {"beat", "channels", "health", "mail", "middleware"},
 }
