@@ -67,8 +67,8 @@ bench: .venv/.stamp
 	@$(EMBEDDED) --root .data/bench -- $(PY) -m bench $(BENCH_ARGS)
 
 messages: .venv/.stamp
-	@$(PY) manage.py makemessages --locale tr --no-location --no-obsolete
-	@$(PY) manage.py compilemessages --locale tr
+	@$(PY) manage.py makemessages --locale tr --extension html,txt,py,mjml --no-location --no-obsolete
+	@$(PY) manage.py compilemessages --locale tr --ignore .venv
 
 openapi: .venv/.stamp
 	@$(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

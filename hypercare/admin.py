@@ -21,7 +21,15 @@ from hypercare import services
 from hypercare.forms import AssignForm, JoinForm, NewProgramForm, NewProjectForm, ReportForm, ResolveForm
 from hypercare.models import Incident, Program, Project, ProjectMember
 from hypercare.rules import ClockState, Tick, replay
-from hypercare.states import OPEN_STATES, ClockEventKind, ClockKind, IncidentState, Severity
+from hypercare.states import (
+    OPEN_STATES,
+    ClockEventKind,
+    ClockKind,
+    IncidentState,
+    RootCauseCategory,
+    Severity,
+    Source,
+)
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.models import User
@@ -340,7 +348,7 @@ class IncidentAdmin(ModelAdmin):
         now = timezone.now()
         events = list(services.timeline(incident=row, by=actor_of(request)))
         known = {event.actor_id for event in events if event.actor_id}
-        known |= {who for event in events for who in event.data.get("assigned_to", []) if who}
+        known |= {who for event in events for key in PEOPLE for who in event.data.get(key, []) if who}
         people = User.objects.filter(pk__in=known)
         names = dict(people.values_list("pk", "name"))
         return {
@@ -356,7 +364,7 @@ class IncidentAdmin(ModelAdmin):
 
     @display(description=_("incident"), ordering="number")
     def what(self, row: Incident) -> SafeString:
-        return format_html('{} <span class="hc-muted">{}</span>', row.title, row.key)
+        return format_html('<span class="hc-what">{}<small>{}</small></span>', row.title, row.key)
 
     @display(description=_("state"), ordering="state")
     def standing(self, row: Incident) -> SafeString:
@@ -399,22 +407,57 @@ class Line:
     tone: str = ""
 
 
+FACTS = {
+    "severity": _("severity"),
+    "source": _("source"),
+    "state": _("state"),
+    "clock": _("clock"),
+    "target_minutes": _("target"),
+    "elapsed_minutes": _("elapsed"),
+    "due_at": _("due at"),
+    "root_cause_category": _("root cause category"),
+    "assigned_to": _("assigned to"),
+    "support_level": _("support level"),
+    "told": _("told"),
+}
+CHOICES: dict[str, dict[str, Any]] = {
+    "severity": dict(Severity.choices),
+    "source": dict(Source.choices),
+    "state": dict(IncidentState.choices),
+    "clock": dict(ClockKind.choices),
+    "root_cause_category": dict(RootCauseCategory.choices),
+}
+PEOPLE = ("assigned_to", "told")
+PAIRS = ("assigned_to", "support_level", "state")
+
+
 def _facts(data: Mapping[str, Any], names: dict[int, str]) -> Iterator[str]:
-    """What an event changed, in words; a pair is from and to."""
-    for key, value in data.items():
-        if key in ("project", "number", "to") or value in ("", None, []):
-            continue
-        if key == "from":
-            yield f"{value} → {data.get('to', '')}"
-        elif isinstance(value, list):
-            was, became = (names.get(item, item) or "–" for item in value)
-            yield f"{key}: {was} → {became}"
-        else:
-            yield f"{key}: {value}"
+    """What an event says besides its verb, in words; a pair is from and to."""
+    told = dict(data)
+    if "from" in told:
+        told["state"] = [told["from"], told.get("to")]
+    for key, label in FACTS.items():
+        values = told.get(key)
+        items = values if isinstance(values, list) else [values]
+        if any(items):
+            words = [_in_words(key, item, names) for item in items]
+            yield f"{label}: {(' → ' if key in PAIRS else ', ').join(words)}"
+
+
+def _in_words(key: str, value: Any, names: dict[int, str]) -> str:
+    if value in ("", None):
+        return "–"
+    if key in PEOPLE:
+        return names.get(value, f"#{value}")
+    if key == "due_at":
+        return timezone.localtime(datetime.fromisoformat(value)).strftime("%Y-%m-%d %H:%M")
+    if key in ("target_minutes", "elapsed_minutes"):
+        return duration(timedelta(minutes=value))
+    return str(CHOICES.get(key, {}).get(value, value))
 
 
 def _line(event: Any, names: dict[int, str]) -> Line:
-    who = names.get(event.actor_id) or event.actor_name or event.get_actor_kind_display()
+    who = names.get(event.actor_id, f"#{event.actor_id}") if event.actor_id else gettext("the system")
     if event.actor_kind == ActorKind.SUPPORT:
         who = f"{who} ({event.get_actor_kind_display()})"
     facts = ", ".join(_facts(event.data, names))

@@ -46,7 +46,7 @@ class ReportForm(VerbForm):
     title = forms.CharField(label=_("Title"), max_length=255, help_text=_("What is wrong, in one line."))
     severity = forms.ChoiceField(
         label=_("Severity"),
-        choices=[(level.value, f"{level.shape} {level.label}") for level in Severity],
+        choices=lambda: [(level.value, f"{level.shape} {level.label}") for level in Severity],
         initial=Severity.P3,
     )
     incident_type = forms.ChoiceField(

@@ -3,6 +3,7 @@
 import hashlib
 import smtplib
 import threading
+from email.header import Header
 from typing import Any
 
 from django.conf import settings
@@ -71,9 +72,18 @@ class EmailChannel:
         return backend
 
 
+class Mail(EmailMultiAlternatives):
+    """One whose subject begins on the line of its name: Django folds a long one before its first word."""
+
+    def message(self, *args: Any, **kwargs: Any) -> Any:
+        message = super().message(*args, **kwargs)
+        message.replace_header("Subject", Header(str(self.subject), header_name="Subject"))
+        return message
+
+
 def compose(delivery: Delivery, user: User, content: Content) -> EmailMultiAlternatives:
     """The mail of a delivery; the same delivery gives the same bytes but for the parts' boundary."""
-    mail = EmailMultiAlternatives(
+    mail = Mail(
         subject=one_line(content.subject),
         body=content.text,
         from_email=settings.DEFAULT_FROM_EMAIL,

@@ -107,7 +107,15 @@ TENANT_TONES = {TenantState.ACTIVE: "ok", TenantState.SUSPENDED: "soon", TenantS
 class DomainInline(Inline):
     model = Domain
     read_action = "tenant.read"
-    fields = ["domain", "is_primary"]
+    fields = readonly_fields = ["host", "primary"]
+
+    @display(description=_("domain"))
+    def host(self, row: Domain) -> str:
+        return str(row.domain)
+
+    @display(description=_("primary"), boolean=True)
+    def primary(self, row: Domain) -> bool:
+        return bool(row.is_primary)
 
 
 @register(Tenant, site=public_site)
@@ -699,17 +707,25 @@ class PeriodicTaskAdmin(ModelAdmin):
     icon = "update"
     section = MACHINERY
     read_action = "deadline.read"
-    list_display = ["name", "task", "enabled", "scheduler", "last_run", "total_run_count"]
+    list_display = ["name", "calls", "enabled", "schedule", "last_run", "total_run_count"]
     list_filter = ["enabled"]
     list_select_related = ["interval", "crontab", "solar", "clocked"]
     search_fields = ["name", "task"]
     fields = [
-        ("name", "task"),
-        ("enabled", "scheduler"),
+        ("name", "calls"),
+        ("enabled", "schedule"),
         ("last_run_at", "total_run_count", "date_changed"),
         ("args", "kwargs"),
         "description",
     ]
+
+    @display(description=_("task"), ordering="task")
+    def calls(self, row: PeriodicTask) -> str:
+        return str(row.task)
+
+    @display(description=_("schedule"))
+    def schedule(self, row: PeriodicTask) -> str:
+        return str(row.scheduler)
 
     @display(description=_("last run"), ordering="last_run_at")
     def last_run(self, row: PeriodicTask) -> SafeString | str:
@@ -724,18 +740,18 @@ class JournalAdmin(ModelAdmin):
 
     icon = "menu_book"
     section = RECORDS
-    list_display = ["seq", "when", "who", "verb", "subject", "what"]
+    list_display = ["number", "when", "who", "verb", "subject", "what"]
     list_filter = ["verb", "actor_kind", "result"]
     search_fields = ["verb", "subject", "actor_name"]
     date_hierarchy = "at"
     ordering = ["-seq"]
     fields = [
-        ("seq", "at"),
+        ("number", "at"),
         ("who", "grant_id"),
         ("verb", "subject"),
         "what",
         ("result", "log_ref"),
-        ("request_id", "key_id"),
+        ("request_id", "key"),
         "hash",
     ]
 
@@ -743,6 +759,15 @@ class JournalAdmin(ModelAdmin):
         names = User.objects.filter(pk=OuterRef("actor_id")).values("name")[:1]
         queryset: QuerySet[Any] = super().get_queryset(request)
         return queryset.annotate(person=Subquery(names))
+
+    @display(description=_("sequence"), ordering="seq")
+    def number(self, row: Any) -> int:
+        seq: int = row.seq
+        return seq
+
+    @display(description=_("journal key"))
+    def key(self, row: Any) -> str:
+        return str(row.key_id)
 
     @display(description=_("at"), ordering="at")
     def when(self, row: Any) -> SafeString | str:

@@ -93,7 +93,7 @@ class VerbForm(forms.Form):
         if not at_fault:
             self.add_error(None, str(refusal))
         if isinstance(refusal, Conflict) and refusal.legal_moves:
-            moves = ", ".join(str(move) for move in refusal.legal_moves)
+            moves = ", ".join(str(getattr(move, "label", move)) for move in refusal.legal_moves)
             self.add_error(None, _("Possible now: %(moves)s.") % {"moves": moves})
 
 

@@ -375,3 +375,20 @@ def test_console_speaks_the_users_language(acme, users, browser, report):
     with translation.override("en"):
         page = browser(acme, users["agent"]).get(LIST).content.decode()
     assert '<html lang="tr"' in page
+
+
+def test_the_story_of_a_breach_names_those_who_were_told(acme, users, browser, agent, project, report, now):
+    incident = report(severity="P1")
+    with entering(acme):
+        late = incident.sla_response_deadline + timedelta(minutes=1)
+        for _ in range(2):  # a third person beside the project's agent and manager
+            extra = factories.member(acme, "agent")
+            services.add_member(project=project, user_id=extra.pk, by=Actor.system("tests"), now=now)
+        services.record_breach(
+            incident_id=incident.pk, clock=ClockKind.RESPONSE, by=Actor.system("tests"), now=late
+        )
+        told = Event.objects.get(verb="incident.breached").data["told"]
+    assert len(told) >= 3
+    page = agent.get(page_of(incident)).content.decode()
+    assert users["manager"].name in page
+    assert extra.name in page

@@ -64,7 +64,7 @@ def test_each_recipient_gets_one_mail_in_their_language(
     mails = {mail.to[0]: mail for mail in mailoutbox}
     assert len(mailoutbox) == 2
     assert "due" in mails[users["agent"].email].subject
-    assert "1 min late of 1 h" in mails[users["agent"].email].body
+    assert "1 min late (target 1 h)" in mails[users["agent"].email].body
     assert "18 Kasım 2026 13:00" in mails[users["manager"].email].body
     assert all(incident.key in mail.subject for mail in mailoutbox)
 

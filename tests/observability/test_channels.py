@@ -143,6 +143,15 @@ def test_a_subject_cannot_become_a_header(server: Server, channel: EmailChannel)
     assert server.raw[0].count(b"\r\n\r\n<b>") == 0
 
 
+def test_a_long_subject_begins_with_its_first_word(server: Server, channel: EmailChannel) -> None:
+    subject = "◆ P1 INC-7: ilk yanıt gecikti · Fatura aktarımı durdu, şubeler kesemiyor, kuyruk büyüyor"
+    channel.send(delivery(), user(), Content(subject, "text\n", "<p>html</p>"))
+    [(_recipients, mail)] = server.taken
+    assert mail["Subject"] == subject
+    assert b"Subject: =?utf-8?" in server.raw[0]
+    assert max(map(len, server.raw[0].splitlines())) <= 78
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -1,0 +1,90 @@
+"""Texts of the console that stand in libraries without a Turkish catalogue: Unfold's and Celery Beat's.
+
+makemessages finds only what stands in our sources, and drops from the catalogue what does not. Written as the
+libraries write them; what Django's own catalogue has already is left to it, but for the words at the end.
+"""
+
+from django.utils.translation import gettext_noop as _
+
+UNFOLD = (
+    _("All applications"),
+    _("Apply Filters"),
+    _("Click to cancel"),
+    _("Dark"),
+    _("Date"),
+    _("Date from"),
+    _("Date to"),
+    _("Expand row"),
+    _("False"),
+    _("From"),
+    _("General"),
+    _("Go back"),
+    _("Light"),
+    _("Loading more results..."),
+    _("More actions"),
+    _("Next"),
+    _("No data"),
+    _("No results found"),
+    _("No results matching your query"),
+    _("Not enough data."),
+    _("Previous"),
+    _("Reset filters"),
+    _("Return to site"),
+    _("Run"),
+    _("Search apps and models..."),
+    _("Select action"),
+    _("Select action to run"),
+    _("Select all rows"),
+    _("Select record"),
+    _("Select value"),
+    _("Submit"),
+    _("System"),
+    _("This item will be deleted."),
+    _("This page yielded into no results. Create a new item or reset your filters."),
+    _("To"),
+    _("Toggle password visibility"),
+    _("True"),
+    _("Type to search"),
+    _("Value"),
+    _("Welcome back to"),
+    _("You have been successfully logged out from the administration"),
+)
+
+CELERY_BEAT = (
+    _("Datetime that the schedule last triggered the task to run. Reset to None if enabled is set to False."),
+    _("Datetime that this PeriodicTask was last modified"),
+    _("Day"),
+    _("Days"),
+    _("Detailed description about the details of this Periodic Task"),
+    _("Enabled"),
+    _("Hour"),
+    _("Hours"),
+    _('JSON encoded keyword arguments (Example: {"argument": "value"})'),
+    _('JSON encoded positional arguments (Example: ["arg1", "arg2"])'),
+    _("Keyword Arguments"),
+    _("Last Modified"),
+    _("Last Run Datetime"),
+    _("Minute"),
+    _("Minutes"),
+    _("Periodic Tasks"),
+    _("Positional Arguments"),
+    _("Running count of how many times the schedule has triggered the task"),
+    _("Second"),
+    _("Seconds"),
+    _("Set to False to disable the schedule"),
+    _("Short Description For This Task"),
+    _("Total Run Count"),
+    _("every {}"),
+    _("every {} {}"),
+    _("periodic task"),
+    _("periodic tasks"),
+)
+
+DJANGO = (
+    _(" By %(filter_title)s "),
+    _("Clear all filters"),
+    _("Filter navigation items"),
+    _("Home"),
+    _("Password change"),
+)
+"""Django's Turkish says "süzgeç" and "filtre" for one thing, "Giriş" for the first page; and misspells one word."""
