@@ -26,10 +26,12 @@ from tenancy.errors import Conflict
 from tenancy.forms import (
     GrantForm,
     MembershipForm,
+    MoveForm,
     PersonForm,
     PurgeForm,
     RoleForm,
     SegmentFlagForm,
+    SegmentForm,
     TenantFlagForm,
     TenantForm,
 )
@@ -101,6 +103,17 @@ def _purge(row: Tenant, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
     return _("%(name)s is purged.") % {"name": row.name}
 
 
+def _create_segment(row: None, cleaned: Cleaned, *, by: Actor, now: datetime) -> Made:
+    segment = services.create_segment(key=cleaned["key"], name=cleaned["name"], by=by, now=now)
+    return Made(_("%(name)s is there; it holds no tenant yet.") % {"name": segment.name}, segment)
+
+
+def _move(row: Tenant, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
+    services.move_to_segment(tenant=row, segment=cleaned["segment"], by=by, now=now)
+    said = {"name": row.name, "segment": cleaned["segment"] or _("no segment")}
+    return _("%(name)s is in %(segment)s now.") % said
+
+
 TENANT_TONES = {TenantState.ACTIVE: "ok", TenantState.SUSPENDED: "soon", TenantState.PURGED: ""}
 
 
@@ -147,6 +160,7 @@ class TenantAdmin(ModelAdmin):
         )
     ]
     verbs = [
+        Verb("move", _("Move to segment…"), "segment.change", _move, MoveForm, "category"),
         Verb(
             "suspend",
             _("Suspend…"),
@@ -211,6 +225,17 @@ class SegmentAdmin(ModelAdmin):
     list_display = ["name", "key", "tenants"]
     search_fields = ["name", "key"]
     fields = ["key", "name"]
+    list_verbs = [
+        Verb(
+            "create",
+            _("New segment…"),
+            "segment.change",
+            _create_segment,
+            SegmentForm,
+            "add",
+            ActionVariant.PRIMARY,
+        )
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         return super().get_queryset(request).annotate(tenant_count=Count("tenants"))

@@ -28,6 +28,15 @@ class TenantForm(VerbForm):
     segment = forms.ModelChoiceField(label=_("Segment"), queryset=Segment.objects.all(), required=False)
 
 
+class SegmentForm(VerbForm):
+    key = forms.SlugField(label=_("Key"), max_length=40)
+    name = forms.CharField(label=_("Name"), max_length=80)
+
+
+class MoveForm(VerbForm):
+    segment = forms.ModelChoiceField(label=_("Segment"), queryset=Segment.objects.all(), required=False)
+
+
 class PurgeForm(VerbForm):
     typed_slug = forms.CharField(
         label=_("Slug of the tenant, typed"),

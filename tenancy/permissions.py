@@ -64,6 +64,7 @@ RULES: dict[str, Rule] = {
     "me.read": Rule(member=Role.CUSTOMER, staff=ANY_STAFF, writes=False),
     "tenant.read": Rule(staff=ANY_STAFF, writes=False),
     "tenant.change": Rule(staff=PLATFORM),
+    "segment.change": Rule(staff=PLATFORM),
     "user.read": Rule(staff=PLATFORM, writes=False),
     "user.change": Rule(staff=PLATFORM),
     "grant.read": Rule(staff=frozenset({StaffRole.SUPPORT, StaffRole.PLATFORM}), writes=False),

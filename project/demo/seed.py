@@ -125,8 +125,10 @@ class _Seeding:
         )
 
     def _segments(self) -> None:
+        there = set(Segment.objects.values_list("key", flat=True))
         for key, name in data.SEGMENTS.items():
-            Segment.objects.get_or_create(key=key, defaults={"name": name})
+            if key not in there:
+                services.create_segment(key=key, name=name, by=SYSTEM, now=self._tick())
 
     def _found(self, plan: TenantPlan) -> _Place:
         tenant = services.create_tenant(

@@ -1,4 +1,4 @@
-"""The only writers of tenants, people, grants, flags and tokens."""
+"""The only writers of tenants, segments, people, grants, flags and tokens."""
 
 from tenancy.services.flags import set_flag, set_flag_for_segment
 from tenancy.services.grants import end_grant, open_grant
@@ -11,6 +11,7 @@ from tenancy.services.people import (
     remove_member,
     set_password,
 )
+from tenancy.services.segments import create_segment, move_to_segment
 from tenancy.services.tenants import (
     create_tenant,
     ensure_public_tenant,
@@ -24,12 +25,14 @@ __all__ = [
     "add_member",
     "anonymise_user",
     "change_role",
+    "create_segment",
     "create_tenant",
     "create_user",
     "deactivate_user",
     "end_grant",
     "ensure_public_tenant",
     "issue_token",
+    "move_to_segment",
     "open_grant",
     "purge_tenant",
     "remove_member",

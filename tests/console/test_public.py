@@ -360,3 +360,14 @@ def test_list_of_a_hundred_costs_as_many_queries_as_one_of_ten(platform, acme, n
     many, shown_many = queries(platform, path)
     assert shown_many >= shown_few + 90
     assert many == few
+
+
+def test_platform_makes_a_segment_and_moves_a_tenant_into_it(platform, acme):
+    made = platform.post(f"{BASE}segment/do/create/", {"key": "early", "name": "Early adopters"})
+    assert "Early adopters" in said(made, platform)
+    segment = Segment.objects.get(key="early")
+    moved = platform.post(f"{BASE}tenant/{acme.pk}/do/move/", {"segment": segment.pk})
+    assert "Early adopters" in said(moved, platform)
+    again = platform.post(f"{BASE}tenant/{acme.pk}/do/move/", {"segment": segment.pk})
+    assert again.status_code == 422
+    assert OperatorEvent.objects.filter(verb="tenant.moved").count() == 1

@@ -199,3 +199,40 @@ def test_a_purged_tenant_stays_purged(acme, system, now):
             verb(tenant=stone, reason="r", by=system, now=now)
     with pytest.raises(Conflict):
         services.purge_tenant(tenant=stone, typed_slug=stone.slug, by=system, now=now)
+
+
+def test_a_segment_is_made_once_and_tenants_move_between_segments(acme, system, now):
+    early = services.create_segment(key="early", name="Early adopters", by=system, now=now)
+    services.move_to_segment(tenant=acme, segment=early, by=system, now=now)
+    acme.refresh_from_db()
+    assert acme.segment == early
+    assert OperatorEvent.objects.get(verb="tenant.moved").data == {"segment": [None, "early"]}
+    services.move_to_segment(tenant=acme, segment=None, by=system, now=now)
+    acme.refresh_from_db()
+    assert acme.segment is None
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "field"), [("", "x", "key"), ("a b", "x", "key"), ("ok", " ", "name")]
+)
+def test_a_segment_needs_a_key_and_a_name(db, system, now, key, name, field):
+    with pytest.raises(Invalid) as refused:
+        services.create_segment(key=key, name=name, by=system, now=now)
+    assert field in refused.value.fields
+
+
+def test_segments_are_refused_twice_in_the_same_place_and_to_others(acme, public, users, system, now):
+    early = services.create_segment(key="early", name="Early adopters", by=system, now=now)
+    services.move_to_segment(tenant=acme, segment=early, by=system, now=now)
+    with pytest.raises(Conflict):
+        services.create_segment(key="early", name="Again", by=system, now=now)
+    with pytest.raises(Conflict):
+        services.move_to_segment(tenant=acme, segment=early, by=system, now=now)
+    with pytest.raises(Invalid):
+        services.move_to_segment(tenant=public, segment=early, by=system, now=now)
+    for role in (StaffRole.SUPPORT, StaffRole.RELEASE):
+        by = Actor.staff(users[role].pk, role)
+        with pytest.raises(NotAllowed):
+            services.create_segment(key="mine", name="Mine", by=by, now=now)
+        with pytest.raises(NotAllowed):
+            services.move_to_segment(tenant=acme, segment=None, by=by, now=now)
