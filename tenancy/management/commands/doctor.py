@@ -21,7 +21,7 @@ from tenancy.journal.models import Event
 from tenancy.models import Deadline, Delivery, Domain, Flag, OperatorEvent, Tenant, User
 from tenancy.states import DeliveryState, TenantState
 
-POSTGRESQL = 150_000  # the oldest that is tried: 15
+POSTGRESQL = 160_000  # what the README asks for; the tests run on 18
 SKEW_SECONDS = 2.0
 UNSWEPT = timedelta(minutes=2)
 KEY_BYTES = 32
