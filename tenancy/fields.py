@@ -11,7 +11,7 @@ from django.db.models import Q
 class UserRef(models.ForeignKey[Any, Any]):
     """A reference from a tenant's schema to a user in public, without a database constraint.
 
-    A real one makes every UPDATE of a user look into every tenant (160 ms at 820 tenants, ADR 0003). Users are
+    A real one makes every UPDATE of a user look into every tenant (ADR 3). Users are
     deactivated and anonymised, never deleted, so nothing can dangle; `manage.py doctor` looks for orphans.
     """
 
