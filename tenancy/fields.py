@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -27,6 +28,25 @@ class UserRef(models.ForeignKey[Any, Any]):
         for fixed in ("to", "db_constraint", "on_delete", "related_name"):
             kwargs.pop(fixed, None)
         return name, path, args, kwargs
+
+
+class SecretField(models.TextField):  # type: ignore[type-arg]  # takes parameters in its stubs alone
+    """Text that is needed back in the clear (a signing secret, a bot token) and lies encrypted in the table.
+
+    Under settings.CREDENTIAL_KEYS: the first encrypts, all decrypt, so keys rotate by putting a new one in front and
+    saving (`manage.py rotate_credentials`). Reading what none of the keys wrote raises InvalidToken. It cannot be
+    searched for: each encryption of the same text differs.
+    """
+
+    def get_prep_value(self, value: Any) -> Any:
+        return _vault().encrypt(value.encode()).decode() if value else ""
+
+    def from_db_value(self, value: str, *_given: object) -> str:
+        return _vault().decrypt(value.encode()).decode() if value else ""
+
+
+def _vault() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.CREDENTIAL_KEYS])
 
 
 def together(first: Q, second: Q) -> Q:

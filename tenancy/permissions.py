@@ -62,6 +62,7 @@ PLATFORM = frozenset({StaffRole.PLATFORM})
 
 RULES: dict[str, Rule] = {
     "me.read": Rule(member=Role.CUSTOMER, staff=ANY_STAFF, writes=False),
+    "me.change": Rule(member=Role.CUSTOMER),
     "tenant.read": Rule(staff=ANY_STAFF, writes=False),
     "tenant.change": Rule(staff=PLATFORM),
     "segment.change": Rule(staff=PLATFORM),
@@ -75,8 +76,14 @@ RULES: dict[str, Rule] = {
     "deadline.replay": Rule(staff=PLATFORM),
     "delivery.read": Rule(staff=ANY_STAFF, writes=False),
     "delivery.replay": Rule(staff=PLATFORM),
+    "delivery.own": Rule(member=Role.ADMIN, writes=False),
+    "delivery.own.replay": Rule(member=Role.ADMIN),
+    "endpoint.read": Rule(member=Role.ADMIN, staff=PLATFORM, writes=False),
+    "endpoint.change": Rule(member=Role.ADMIN, staff=PLATFORM),
     "operator_journal.read": Rule(staff=PLATFORM, writes=False),
     "journal.read": Rule(member=Role.ADMIN, writes=False),
+    "journal.erase": Rule(member=Role.ADMIN, staff=PLATFORM),
+    "journal.prune": Rule(staff=PLATFORM),
     "member.read": Rule(member=Role.AGENT, writes=False),
     "member.change": Rule(member=Role.ADMIN, staff=PLATFORM),
     "token.change": Rule(member=Role.ADMIN, staff=PLATFORM),

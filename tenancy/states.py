@@ -39,6 +39,14 @@ class Language(models.TextChoices):
     TURKISH = "tr", "Türkçe"
 
 
+class NoticeLevel(models.TextChoices):
+    """How much somebody wants to be told."""
+
+    ALL = "all", _("everything")
+    URGENT = "urgent", _("only P1 and P2")
+    NOTHING = "nothing", _("nothing")
+
+
 class DeliveryState(models.TextChoices):
     PENDING = "pending", _("pending")
     LEASED = "leased", _("leased")

@@ -42,6 +42,7 @@ EXTRA_ROOMS = {
             "access",
             "actors",
             "backends",
+            "chains",
             "context",
             "deadlines",
             "deliveries",
@@ -52,7 +53,7 @@ EXTRA_ROOMS = {
         ),
         *("logs", "postgresql", "provisioning", "rows", "sessions", "transactions", "wake", "web"),
     },
-    "observability": {"beat", "channels", "health", "mail", "middleware"},
+    "observability": {"beat", "channels", "health", "mail", "messages", "middleware"},
 }
 BELOW_THE_EDGE = (
     "services",
@@ -177,7 +178,7 @@ def test_nobody_asks_the_clock_below_an_edge(path):
 
 
 # Django forces these: a session model and its store name each other, and an AppConfig comes before models.
-LATE_IMPORTS = {"tenancy/models.py": 1}
+LATE_IMPORTS = {"tenancy/models/people.py": 1}
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,12 @@ NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 SYSTEM = Actor.system("tests")
 SLUGS = ("one", "two", "three")
 
+JOURNAL = ("event", "eventpersonal", "eventhead", "idempotencyrecord")
 LATER = """
 from django.db import migrations, models
 
 class Migration(migrations.Migration):
-    dependencies = [("journal", "0002_append_only")]
+    dependencies = [("journal", "0003_scope_base_idempotency")]
     operations = [migrations.AddField("EventPersonal", "note", models.CharField(max_length=9, default=""))]
 """
 
@@ -68,7 +69,7 @@ def one_migration_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     (package / "__init__.py").touch()
     for old in Path(sys.modules["tenancy.journal"].__path__[0], "migrations").glob("0*.py"):
         (package / old.name).write_text(old.read_text())
-    (package / "0003_note.py").write_text(LATER)
+    (package / "0004_note.py").write_text(LATER)
     monkeypatch.syspath_prepend(tmp_path)
     hashes = dict(Tenant.objects.values_list("schema_name", "leaf_hash"))
     with override_settings(MIGRATION_MODULES={"journal": "next_release"}):
@@ -81,7 +82,7 @@ def one_migration_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         for schema in provisioning.schemas(lagging=False) or []:
             if schema != PUBLIC:
                 cursor.execute(f"ALTER TABLE {schema}.journal_eventpersonal DROP COLUMN IF EXISTS note")
-            cursor.execute(f"DELETE FROM {schema}.django_migrations WHERE name = '0003_note'")
+            cursor.execute(f"DELETE FROM {schema}.django_migrations WHERE name = '0004_note'")
             Tenant.objects.filter(schema_name=schema).update(leaf_hash=hashes[schema])
 
 
@@ -189,7 +190,7 @@ def test_many_go_to_processes_and_a_broken_one_stops_no_other(monkeypatch):
     before = structure("t_one")
     with connection.cursor() as cursor:
         for slug in SLUGS:
-            tables = ", ".join(f"t_{slug}.journal_{name}" for name in ("event", "eventpersonal", "eventhead"))
+            tables = ", ".join(f"t_{slug}.journal_{name}" for name in JOURNAL)
             cursor.execute(
                 f"DROP TABLE {tables}; DELETE FROM t_{slug}.django_migrations WHERE app = 'journal'"
             )
@@ -209,7 +210,7 @@ def test_many_go_to_processes_and_a_broken_one_stops_no_other(monkeypatch):
 def test_all_repairs_whatever_the_hash_says():
     connection.cursor().execute(
         "DROP TABLE t_three.journal_eventpersonal; DELETE FROM t_three.django_migrations WHERE app = 'journal';"
-        "DROP TABLE t_three.journal_event, t_three.journal_eventhead"
+        "DROP TABLE t_three.journal_event, t_three.journal_eventhead, t_three.journal_idempotencyrecord"
     )
     assert migrate() == "Nothing to migrate.\n"
     assert migrate(all=True, verbosity=1).endswith(

@@ -1,0 +1,38 @@
+"""The shared tables. Shared rows carry ids, counts and states, never a tenant's content."""
+
+from tenancy.models.journal import (
+    ChainedEvent,
+    ChainedPersonal,
+    ChainHead,
+    OperatorEvent,
+    OperatorHead,
+    OperatorPersonal,
+)
+from tenancy.models.outbox import Deadline, Delivery, Endpoint
+from tenancy.models.people import ApiToken, Membership, Preference, Session, SupportGrant, User
+from tenancy.models.tenants import Domain, Flag, SchemaTemplate, Segment, SpareSchema, Tenant, TenantFlag
+
+__all__ = [
+    "ApiToken",
+    "ChainHead",
+    "ChainedEvent",
+    "ChainedPersonal",
+    "Deadline",
+    "Delivery",
+    "Domain",
+    "Endpoint",
+    "Flag",
+    "Membership",
+    "OperatorEvent",
+    "OperatorHead",
+    "OperatorPersonal",
+    "Preference",
+    "SchemaTemplate",
+    "Segment",
+    "Session",
+    "SpareSchema",
+    "SupportGrant",
+    "Tenant",
+    "TenantFlag",
+    "User",
+]
