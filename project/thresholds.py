@@ -219,6 +219,16 @@ class Delivery:
     MAX_BACKOFF_SECONDS: int = _number(3600, "seconds", "longest upper bound of a retry's wait")
     MAX_ATTEMPTS: int = _number(12, "count", "failed attempts after which a delivery is dead")
     SEND_TIMEOUT_SECONDS: int = _number(10, "seconds", "a channel that has not answered by then has failed")
+    THREADS: int = _number(16, "count", "receivers that one dispatcher talks to at once")
+    RUN_SECONDS: int = _number(
+        30, "seconds", "a dispatcher stops claiming after this long, and another goes on"
+    )
+    LOOK_AGAIN_MS: int = _number(50, "ms", "a dispatcher marks what was sent, and claims more, this often")
+    DISABLE_AFTER_DAYS: int = _number(3, "days", "an endpoint that fails for this long is disabled")
+    SECRET_OVERLAP_HOURS: int = _number(24, "hours", "a webhook's old secret signs beside the new one")
+    ALARM_EVERY_MINUTES: int = _number(
+        15, "minutes", "staff are mailed about dead deadlines and deliveries at most this often"
+    )
 
 
 @dataclass(frozen=True)
@@ -246,6 +256,10 @@ class Retention:
 
     DEAD_DELIVERY_DAYS: int = _number(90, "days", "dead deliveries are kept for this long")
     SENT_DELIVERY_DAYS: int = _number(30, "days", "sent deliveries are kept for this long")
+    IDEMPOTENCY_HOURS: int = _number(24, "hours", "a POST's answer is repeated for its Idempotency-Key")
+    PERSONAL_DAYS: int = _number(730, "days", "the personal parts of journal lines are kept for this long")
+    JOURNAL_DAYS: int = _number(2555, "days", "prune_journal archives lines older than this")
+    BATCH: int = _number(5000, "count", "rows that retention deletes in one statement")
 
 
 @dataclass(frozen=True)
@@ -448,6 +462,8 @@ ORDERED: Final = (
     ("X2", "delivery.BACKOFF_SECONDS", "<=", "delivery.MAX_BACKOFF_SECONDS", 1),
     # a send must end before somebody else may take its row
     ("X3", "delivery.SEND_TIMEOUT_SECONDS", "<", "delivery.LEASE_SECONDS", 1),
+    # and a dispatcher must end before its lease and its task do
+    ("X9", "delivery.RUN_SECONDS", "<", "delivery.LEASE_SECONDS", 1),
     # a pause between two ticks must not look like a dead beat
     ("X4", "sweep.EVERY_SECONDS", "<", "health.BEAT_STALE_SECONDS", 1),
     # nor may the pause between two records of it
@@ -463,6 +479,7 @@ TIMES: Final = {
     "ms": timedelta(milliseconds=1),
     "seconds": timedelta(seconds=1),
     "minutes": timedelta(minutes=1),
+    "hours": timedelta(hours=1),
     "days": timedelta(days=1),
 }
 

@@ -12,5 +12,9 @@ class TenancyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from tenancy.deliveries import fan_out  # noqa: PLC0415 - models load only now
+        from tenancy.transactions import route  # noqa: PLC0415 - as above
+
         declare(RULES)
+        route(fan_out)
         import_module("tenancy.web.openapi")  # drf-spectacular's extensions register by being imported

@@ -6,20 +6,23 @@ locks: a service that holds a subject and schedules never meets a sweep that hol
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.models import F
 
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC, current_tenant, entering
+from tenancy.deliveries import alarm
 from tenancy.models import Deadline, Tenant
+from tenancy.permissions import require
 from tenancy.rules import backoff_seconds
 from tenancy.states import TenantState
-from tenancy.transactions import atomic, emit
+from tenancy.transactions import atomic, emit, write_last
 from tenancy.wake import wake
 
 logger = logging.getLogger(__name__)
@@ -37,19 +40,35 @@ class Due:
     due_at: datetime
 
 
-Handler = Callable[[Due, Actor, datetime], None]
-_handlers: dict[str, Handler] = {}
+Handler = Callable[[Sequence[Due], Actor, datetime], None]
+Derive = Callable[[], Iterable[tuple[str, datetime]]]
 
 
-def register(kind: str, handler: Handler) -> None:
-    """Say who handles `kind`; for AppConfig.ready(). Raises ValueError on a second handler."""
-    if kind in _handlers:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Who carries out a kind's deadlines, and what tells which there should be."""
+
+    handler: Handler
+    derive: Derive
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: str, handler: Handler, *, derive: Derive) -> None:
+    """Say who handles `kind`; for AppConfig.ready(). Raises ValueError on a second handler.
+
+    The handler gets all of one tenant's that are due, in the order of their subjects, and works on them in one
+    go; if it raises, it is asked again with fewer, in the end with one. `derive` gives, inside a tenant, subject
+    and time of every deadline that should wait there: what `rebuild` restores.
+    """
+    if kind in _kinds:
         raise ValueError(f"deadline kind {kind!r} has a handler already")
-    _handlers[kind] = handler
+    _kinds[kind] = Kind(handler, derive)
 
 
 def kinds() -> frozenset[str]:
-    return frozenset(_handlers)
+    return frozenset(_kinds)
 
 
 def schedule(*, kind: str, subject: str, due_at: datetime) -> None:
@@ -57,12 +76,9 @@ def schedule(*, kind: str, subject: str, due_at: datetime) -> None:
 
     Raises LookupError for a kind nobody handles, RuntimeError outside a transaction.
     """
-    if kind not in _handlers:
+    if kind not in _kinds:
         raise LookupError(f"no handler for deadline kind {kind!r}")
-    if not connection.in_atomic_block:
-        raise RuntimeError("a deadline is written in the transaction of what it watches")
-    row = Deadline(tenant=current_tenant(), kind=kind, subject=subject, due_at=due_at, wake_at=due_at)
-    Deadline.objects.bulk_create([row], ignore_conflicts=True)
+    write_last(Deadline(tenant=current_tenant(), kind=kind, subject=subject, due_at=due_at, wake_at=due_at))
 
 
 @dataclass(slots=True)
@@ -124,29 +140,43 @@ def sweep_tenant(tenant: Tenant, *, now: datetime, total: Swept) -> None:
                 return
         due = Deadline.objects.filter(tenant=tenant, dead_at__isnull=True, wake_at__lte=now)
         batch = list(due.order_by("wake_at")[: settings.THRESHOLDS.sweep.BATCH])
-        for row in sorted(batch, key=lambda row: (row.subject, row.due_at)):
-            _fire(row, now=now, counts=counts)
+        batch.sort(key=lambda row: (row.kind, row.subject, row.due_at))
+        for _kind, rows in groupby(batch, key=lambda row: row.kind):
+            _fire(list(rows), now=now, counts=counts)
     total.fired += counts.fired
     total.failed += counts.failed
     total.dead += counts.dead
 
 
-def _fire(row: Deadline, *, now: datetime, counts: Swept) -> None:
+def _fire(rows: list[Deadline], *, now: datetime, counts: Swept) -> None:
+    """Carry out `rows` of one kind together; if that fails, each half by itself, down to the one at fault."""
+    error = _carried_out(rows, now=now)
+    if error is None:
+        counts.fired += len(rows)
+    elif len(rows) == 1:
+        counts.failed += 1
+        counts.dead += _back_off(rows[0], error, now=now)
+    else:
+        half = len(rows) // 2
+        _fire(rows[:half], now=now, counts=counts)
+        _fire(rows[half:], now=now, counts=counts)
+
+
+def _carried_out(rows: list[Deadline], *, now: datetime) -> Exception | None:
+    """What went wrong, with nothing done then. Raises what makes the connection unusable."""
     try:
-        with atomic():
-            handler = _handlers.get(row.kind)
-            if handler is None:
-                raise LookupError(f"no handler for deadline kind {row.kind!r}")
-            handler(Due(row.kind, row.subject, row.due_at), SWEEPER, now)
-            Deadline.objects.filter(pk=row.pk).delete()
-        counts.fired += 1
-    except (
-        Exception
-    ) as error:  # a poison row must not stop the others; it is stored, logged and in the end dead
+        with atomic(savepoint=True):
+            kind = _kinds.get(rows[0].kind)
+            if kind is None:
+                raise LookupError(f"no handler for deadline kind {rows[0].kind!r}")
+            kind.handler([Due(row.kind, row.subject, row.due_at) for row in rows], SWEEPER, now)
+            # Not delete(), which first reads them once more: nothing hangs on a deadline.
+            Deadline.objects.filter(pk__in=[row.pk for row in rows])._raw_delete(DEFAULT_DB_ALIAS)
+    except Exception as error:  # a poison row must not stop the others
         if connection.needs_rollback or connection.connection is None or connection.connection.closed:
             raise
-        counts.failed += 1
-        counts.dead += _back_off(row, error, now=now)
+        return error
+    return None
 
 
 def _back_off(row: Deadline, error: Exception, *, now: datetime) -> bool:
@@ -165,11 +195,13 @@ def _back_off(row: Deadline, error: Exception, *, now: datetime) -> bool:
     if dead:
         data = {"tenant": row.tenant_id, "kind": row.kind, "subject": row.subject, "attempts": attempts}
         emit("deadline.dead", f"deadline:{row.pk}", by=SWEEPER, now=now, data=data, schema=PUBLIC)
+        alarm(now=now)
     return dead
 
 
 def replay(*, deadline: Deadline, reason: str, by: Actor, now: datetime) -> bool:
-    """Give a dead deadline all its tries again. False if it is not dead (any more)."""
+    """Give a dead deadline all its tries again. False if it is not dead (any more). Raises NotAllowed."""
+    require(by, "deadline.replay")
     with atomic():
         rows = Deadline.objects.filter(pk=deadline.pk, dead_at__isnull=False)
         if not rows.update(dead_at=None, attempts=0, wake_at=now):
@@ -178,3 +210,38 @@ def replay(*, deadline: Deadline, reason: str, by: Actor, now: datetime) -> bool
         emit("deadline.replayed", f"deadline:{deadline.pk}", by=by, now=now, data=data, schema=PUBLIC)
         wake("sweep")
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What `rebuild` did: rows added, rows taken away."""
+
+    added: int
+    removed: int
+
+
+def rebuild(*, tenant: Tenant, by: Actor, now: datetime) -> Rebuilt:
+    """Make the deadlines of `tenant` (already entered) those that its subjects ask for.
+
+    For after a restore or a bug. One that is there keeps its attempts, a dead one stays dead; one whose subject
+    asks for nothing goes; those of a kind that nobody handles are left for a person.
+    """
+    with atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ADVISORY_CLASS, tenant.pk])
+        wanted = {(name, *each) for name, kind in _kinds.items() for each in kind.derive()}
+        there = {
+            (row.kind, row.subject, row.due_at): row.pk
+            for row in Deadline.objects.filter(tenant=tenant, kind__in=_kinds)
+        }
+        missing = [
+            Deadline(tenant=tenant, kind=kind, subject=subject, due_at=due_at, wake_at=due_at)
+            for kind, subject, due_at in wanted - there.keys()
+        ]
+        surplus = [pk for key, pk in there.items() if key not in wanted]
+        write_last(*missing)
+        Deadline.objects.filter(pk__in=surplus).delete()
+        data = {"tenant": tenant.pk, "added": len(missing), "removed": len(surplus)}
+        emit("deadlines.rebuilt", f"tenant:{tenant.pk}", by=by, now=now, data=data, schema=PUBLIC)
+        wake("sweep")
+    return Rebuilt(len(missing), len(surplus))

@@ -1,13 +1,14 @@
 """One transaction for a change, its deadlines, its deliveries and its journal lines.
 
 The journal's head is a lock, so events are collected and appended as the last statement of the outermost
-`atomic` (taken first it would hold up every other writer of the tenant; ADR 4).
+`atomic` (taken first it would hold up every other writer of the tenant; ADR 4). Deadlines and deliveries are
+collected too, and each part of a transaction writes them at its end, each table in one statement.
 """
 
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,16 +18,17 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC, current_schema, entering_schema, request_id
-from tenancy.errors import BrokenChain
 from tenancy.journal.models import Event, EventHead, EventPersonal
 from tenancy.models import (
     ChainedEvent,
     ChainedPersonal,
     ChainHead,
+    Deadline,
+    Delivery,
     OperatorEvent,
     OperatorHead,
     OperatorPersonal,
@@ -52,42 +54,77 @@ def chain_of(schema: str) -> Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
+class Emitted:
+    """A journal line that waits for the end of its transaction."""
+
     schema: str
     event: ChainedEvent
     personal: ChainedPersonal | None
+    urgent: bool
+
+
+Route = Callable[[Sequence[Emitted]], None]
+_routes: list[Route] = []
+
+
+def route(to: Route) -> None:
+    """Have `to` see what each transaction emitted, before its last writes, to queue what follows from it.
+
+    For AppConfig.ready(). `to` may call `write_last` and emits nothing.
+    """
+    _routes.append(to)
 
 
 @dataclass
 class _Collected(threading.local):
     depth: int = 0
-    pending: list[_Pending] = field(default_factory=list)
+    events: list[Emitted] = field(default_factory=list)
+    rows: list[Deadline | Delivery] = field(default_factory=list)
 
 
 _collected = _Collected()
 
 
 @contextmanager
-def atomic() -> Iterator[None]:
-    """A transaction, or a savepoint inside one; the outermost appends what was emitted, last of all.
+def atomic(*, savepoint: bool = False) -> Iterator[None]:
+    """A transaction; inside one, part of it. Deadlines and deliveries are written at the end of each part, the
+    journal at the end of the outermost: everybody's lock order.
 
-    A savepoint that rolls back takes its events with it.
+    With `savepoint`, an exception undoes this part alone (its events, deadlines and deliveries too), and who
+    catches it may go on. Without, an exception spoils the whole transaction: what services want, and two
+    statements less.
     """
     outermost = _collected.depth == 0
-    mark = len(_collected.pending)
+    events, rows = len(_collected.events), len(_collected.rows)
     _collected.depth += 1
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=outermost or savepoint):
             yield
             if outermost:
-                _append(_collected.pending)
+                for to in _routes if _collected.events else ():
+                    to(_collected.events)
+            _insert()
+            if outermost:
+                _append(_collected.events)
     except BaseException:
-        del _collected.pending[mark:]
+        del _collected.events[events:]
+        del _collected.rows[rows:]
         raise
     finally:
         _collected.depth -= 1
         if outermost:
-            _collected.pending.clear()
+            _collected.events.clear()
+            _collected.rows.clear()
+
+
+def write_last(*rows: Deadline | Delivery) -> None:
+    """Insert these at the end of this `atomic`, all in one statement; a row that is there already stays.
+
+    Raises RuntimeError outside `atomic`.
+    """
+    if not _collected.depth:
+        raise RuntimeError("deadlines and deliveries are written in the transaction of what they are about")
+    _collected.rows.extend(rows)
 
 
 def ref(row: models.Model) -> str:
@@ -105,11 +142,15 @@ def emit(
     personal: Mapping[str, Any] | None = None,
     result: str = "",
     log_ref: str = "",
+    scope: UUID | None = None,
+    urgent: bool = True,
     schema: str | None = None,
 ) -> UUID:
     """Collect one journal line for the current schema (or the operators', `schema=PUBLIC`) and return its id.
 
-    `data` must not hold personal data; that goes to `personal`, which can be erased.
+    `scope` says what it belongs to for those who follow that alone; `urgent` is False for what those may skip who
+    want to hear of urgent things only. `data` must not hold personal data; that goes to `personal`, which can be
+    erased.
     Raises RuntimeError outside `atomic`.
     """
     if not _collected.depth:
@@ -124,6 +165,7 @@ def emit(
         grant_id=by.grant_id,
         verb=verb,
         subject=subject if isinstance(subject, str) else ref(subject),
+        scope=scope,
         data=_plain(data or {}),
         result=result,
         log_ref=log_ref,
@@ -133,7 +175,7 @@ def emit(
     if personal:
         beside = chain.personal(event_id=event.id, salt=secrets.token_hex(16), data=_plain(personal))
         event.personal_hash = personal_hash(beside.salt, beside.data)
-    _collected.pending.append(_Pending(where, event, beside))
+    _collected.events.append(Emitted(where, event, beside, urgent))
     return event.id
 
 
@@ -143,51 +185,52 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _append(pending: list[_Pending]) -> None:
+def _insert() -> None:
+    # In the order of their keys: two transactions with the same rows meet in one order.
+    rows, _collected.rows = _collected.rows, []
+    if deadlines := [row for row in rows if isinstance(row, Deadline)]:
+        deadlines.sort(key=lambda row: (row.tenant_id, row.kind, row.subject, row.due_at))
+        Deadline.objects.bulk_create(deadlines, ignore_conflicts=True)
+    if told := [row for row in rows if isinstance(row, Delivery)]:
+        told.sort(key=lambda row: (row.tenant_id, row.event, row.recipient, row.channel, row.dedupe_key))
+        Delivery.objects.bulk_create(told, ignore_conflicts=True)
+
+
+def _append(events: list[Emitted]) -> None:
     # Tenants' heads before the operators', each schema once: one lock order for everybody.
-    by_schema = sorted(pending, key=lambda item: (item.schema == PUBLIC, item.schema))
+    by_schema = sorted(events, key=lambda item: (item.schema == PUBLIC, item.schema))
     key_id, key = next(iter(settings.JOURNAL_KEYS.items()))
     for schema, group in groupby(by_schema, key=lambda item: item.schema):
         items = list(group)
         chain = chain_of(schema)
-        with entering_schema(schema):
-            head = chain.head._default_manager.select_for_update().get(pk=1)
+        with entering_schema(schema), connection.cursor() as cursor:
+            # Spelled out: each statement here is waited for by every other writer of the tenant.
+            head = chain.head._meta.db_table
+            cursor.execute(f"SELECT seq, hash FROM {head} WHERE id = 1 FOR UPDATE")  # noqa: S608 - a table's name
+            seq, previous = cursor.fetchone()
             for item in items:
-                head.seq += 1
-                item.event.seq = head.seq
-                item.event.key_id = key_id
-                item.event.hash = head.hash = link_hash(key, previous=head.hash, body=item.event.body())
-            chain.events._default_manager.bulk_create([item.event for item in items])
+                seq += 1
+                item.event.seq, item.event.key_id = seq, key_id
+                item.event.hash = previous = link_hash(key, previous=previous, body=item.event.body())
+            lines, values = _inserted([item.event for item in items])
+            cursor.execute(
+                f"WITH lines AS ({lines}) UPDATE {head} SET seq = %s, hash = %s WHERE id = 1",  # noqa: S608
+                [*values, seq, previous],
+            )
             beside = [item.personal for item in items if item.personal]
             if beside:
                 chain.personal._default_manager.bulk_create(beside)
-            head.save(update_fields=["seq", "hash"])
 
 
-def verify(schema: str) -> int:
-    """Walk the journal of `schema` and return how many links hold.
-
-    Raises BrokenChain at the first that does not: a gap, a changed or unknown-key line, a personal part that
-    is not what was hashed, or a head that is not the last line.
-    """
-    chain = chain_of(schema)
-    with entering_schema(schema):
-        expected, previous = 0, ""
-        personal = {row.event_id: row for row in chain.personal._default_manager.all()}
-        for event in chain.events._default_manager.order_by("seq").iterator(chunk_size=2000):
-            expected += 1
-            if event.seq != expected:
-                raise BrokenChain(expected, f"missing; the next line is {event.seq}")
-            key = settings.JOURNAL_KEYS.get(event.key_id)
-            if key is None:
-                raise BrokenChain(event.seq, f"signed with the unknown key {event.key_id!r}")
-            if link_hash(key, previous=previous, body=event.body()) != event.hash:
-                raise BrokenChain(event.seq, "its content or its place is not what was signed")
-            beside = personal.get(event.id)
-            if beside and personal_hash(beside.salt, beside.data) != event.personal_hash:
-                raise BrokenChain(event.seq, "its personal part is not what was hashed")
-            previous = event.hash
-        head = chain.head._default_manager.get(pk=1)
-        if (head.seq, head.hash) != (expected, previous):
-            raise BrokenChain(expected + 1, f"the head says {head.seq} lines; {expected} are here")
-    return expected
+def _inserted(events: Sequence[ChainedEvent]) -> tuple[str, list[Any]]:
+    """The INSERT of `events`, which are of one table, and its values."""
+    fields = events[0]._meta.concrete_fields
+    columns = ", ".join(str(field.column) for field in fields)
+    row = f"({', '.join(['%s'] * len(fields))})"
+    values = [
+        field.get_db_prep_save(getattr(event, field.attname), connection)
+        for event in events
+        for field in fields
+    ]
+    table = events[0]._meta.db_table
+    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * len(events))}", values  # noqa: S608

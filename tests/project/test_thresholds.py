@@ -89,6 +89,12 @@ delivery.BACKOFF_SECONDS                10         seconds
 delivery.MAX_BACKOFF_SECONDS            3600       seconds
 delivery.MAX_ATTEMPTS                   12         count
 delivery.SEND_TIMEOUT_SECONDS           10         seconds
+delivery.THREADS                        16         count
+delivery.RUN_SECONDS                    30         seconds
+delivery.LOOK_AGAIN_MS                  50         ms
+delivery.DISABLE_AFTER_DAYS             3          days
+delivery.SECRET_OVERLAP_HOURS           24         hours
+delivery.ALARM_EVERY_MINUTES            15         minutes
 access.GRANT_MAX_MINUTES                60         minutes
 access.TOKEN_MAX_DAYS                   365        days
 access.HOST_CACHE_SECONDS               2          seconds
@@ -96,6 +102,10 @@ access.FLAG_REFRESH_SECONDS             2          seconds
 provisioning.SPARE_SCHEMAS              3          count
 retention.DEAD_DELIVERY_DAYS            90         days
 retention.SENT_DELIVERY_DAYS            30         days
+retention.IDEMPOTENCY_HOURS             24         hours
+retention.PERSONAL_DAYS                 730        days
+retention.JOURNAL_DAYS                  2555       days
+retention.BATCH                         5000       count
 """
 TABLE = [tuple(line.split()) for line in (CONTRACT + OURS).split("\n") if line]
 
@@ -132,7 +142,7 @@ def test_the_defaults_are_valid() -> None:
 
 
 def test_whole_numbers_are_int_and_all_others_decimal() -> None:
-    whole = {"count", "minutes", "seconds", "ms", "days"}
+    whole = {"count", "minutes", "seconds", "ms", "hours", "days"}
     for name, _, unit in TABLE:
         if not name.startswith("sla."):
             assert type(DEFAULTS[name]) is (int if unit in whole else Decimal), name
@@ -225,6 +235,10 @@ BROKEN = [
     (
         {"delivery.SEND_TIMEOUT_SECONDS": "60"},
         "X3: delivery.SEND_TIMEOUT_SECONDS (60) must be < delivery.LEASE_SECONDS (60)",
+    ),
+    (
+        {"delivery.RUN_SECONDS": "60"},
+        "X9: delivery.RUN_SECONDS (60) must be < delivery.LEASE_SECONDS (60)",
     ),
     (
         {"sweep.EVERY_SECONDS": "60"},
@@ -329,7 +343,7 @@ def test_all_broken_invariants_come_together() -> None:
     # where the table breaks one threshold in several ways the last one stands, and may heal another
     values |= {"THRESHOLD_VALIDATION_HARD_STOP_DELTA": "3.99"}
     codes = {fault.split(":")[0] for fault in faults(values)}
-    assert codes == {f"I{number}" for number in range(1, 12)} | {f"X{number}" for number in range(1, 9)}
+    assert codes == {f"I{number}" for number in range(1, 12)} | {f"X{number}" for number in range(1, 10)}
 
 
 def test_an_invariant_with_an_unreadable_part_is_not_judged_by_the_default() -> None:
@@ -488,7 +502,7 @@ def test_an_environment_that_is_not_named_does_not_start() -> None:
 
 def test_the_hash_of_the_defaults_is_this_one() -> None:
     """Pinned: it stands in past decisions, so only a changed default or a new threshold may move it."""
-    assert config_hash(Thresholds()) == "sha256:a97341106bb4a4b3"
+    assert config_hash(Thresholds()) == "sha256:7c86b894bfaf219f"
 
 
 def test_the_hash_names_values_not_spellings() -> None:
@@ -533,7 +547,13 @@ def test_the_hashed_text_is_canonical_json() -> None:
 
 # ---- any values --------------------------------------------------------------------------------------------
 
-TEN_YEARS = {"_DAYS": 3650, "_MINUTES": 5_256_000, "_SECONDS": 315_360_000, "_MS": 315_360_000_000}
+TEN_YEARS = {
+    "_DAYS": 3650,
+    "_HOURS": 87_600,
+    "_MINUTES": 5_256_000,
+    "_SECONDS": 315_360_000,
+    "_MS": 315_360_000_000,
+}
 
 # The invariants a second time, each as one plain expression over t.
 TRUTH: dict[str, Callable[[Thresholds], bool]] = {
@@ -558,6 +578,7 @@ TRUTH: dict[str, Callable[[Thresholds], bool]] = {
     "X1": lambda t: t.sweep.BACKOFF_SECONDS <= t.sweep.MAX_BACKOFF_SECONDS,
     "X2": lambda t: t.delivery.BACKOFF_SECONDS <= t.delivery.MAX_BACKOFF_SECONDS,
     "X3": lambda t: t.delivery.SEND_TIMEOUT_SECONDS < t.delivery.LEASE_SECONDS,
+    "X9": lambda t: t.delivery.RUN_SECONDS < t.delivery.LEASE_SECONDS,
     "X4": lambda t: t.sweep.EVERY_SECONDS < t.health.BEAT_STALE_SECONDS,
     "X7": lambda t: t.health.PULSE_SECONDS < t.health.BEAT_STALE_SECONDS,
     "X8": lambda t: t.health.DATABASE_ERROR_MS < t.health.READY_BUDGET_MS,

@@ -1,34 +1,39 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tenancy import deadlines
-from tenancy.context import entering
+from tenancy.context import PUBLIC, entering
+from tenancy.deliveries import ALARM
 from tenancy.errors import NoTenant
 from tenancy.journal.models import Event
-from tenancy.models import Deadline, OperatorEvent
+from tenancy.models import Deadline, Delivery, OperatorEvent
 from tenancy.states import TenantState
 from tenancy.transactions import atomic, emit
 
 pytestmark = pytest.mark.django_db
+
+WANTED = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def woken(monkeypatch):
     """A deadline kind of the tests' own, and the list of what its handler saw."""
     seen = []
-    monkeypatch.setattr(deadlines, "_handlers", dict(deadlines._handlers))
+    monkeypatch.setattr(deadlines, "_kinds", dict(deadlines._kinds))
 
-    def handler(due, by, now):
-        emit("test.woken", due.subject, by=by, now=now)
-        if due.subject.startswith("poison"):
-            raise ValueError("poison")
-        seen.append((due.subject, now))
+    def handler(dues, by, now):
+        for due in dues:
+            emit("test.woken", due.subject, by=by, now=now)
+            if due.subject.startswith("poison"):
+                raise ValueError("poison")
+        seen.extend((due.subject, now) for due in dues)
 
-    deadlines.register("test.kind", handler)
+    deadlines.register("test.kind", handler, derive=lambda: [("thing:wanted", WANTED)])
     return seen
 
 
@@ -110,7 +115,7 @@ def test_a_kind_without_handler_is_refused_and_an_old_row_of_it_fails_visibly(ac
 
 def test_a_second_handler_for_a_kind_is_refused(woken):
     with pytest.raises(ValueError, match=r"test\.kind"):
-        deadlines.register("test.kind", lambda due, by, now: None)
+        deadlines.register("test.kind", lambda dues, by, now: None, derive=list)
 
 
 def test_there_is_no_deadline_without_a_tenant(db, now, woken):
@@ -122,3 +127,50 @@ def test_an_idle_sweep_is_one_query(db, now):
     with CaptureQueriesContext(connection) as asked:
         sweep(now)
     assert len([query for query in asked if not query["sql"].startswith("SET search_path")]) == 1
+
+
+def test_one_tenants_rows_are_handled_together_and_a_poison_one_is_found_among_them(acme, now, woken):
+    for number in range(20):
+        schedule(acme, f"thing:{number}", now)
+    schedule(acme, "poison:1", now)
+    swept = sweep(now)
+    assert (swept.fired, swept.failed) == (20, 1)
+    assert sorted(subject for subject, _ in woken) == sorted(f"thing:{number}" for number in range(20))
+    with entering(acme):
+        assert Event.objects.filter(verb="test.woken").count() == 20
+
+
+def test_a_dead_deadline_is_mailed_to_platform_staff_once_in_a_while(acme, now, woken, users):
+    for subject in ("poison:1", "poison:2"):
+        schedule(acme, subject, now)
+    Deadline.objects.update(attempts=settings.THRESHOLDS.sweep.MAX_ATTEMPTS - 1)
+    assert sweep(now).dead == 2
+    mail = Delivery.objects.get(message=ALARM)
+    assert mail.recipient == f"user:{users['platform'].pk}"
+    assert mail.tenant.schema_name == PUBLIC
+
+
+def test_rebuilding_adds_what_is_missing_and_takes_what_nobody_wants(acme, now, woken, system):
+    schedule(acme, "thing:unwanted", now)
+    with entering(acme):
+        done = deadlines.rebuild(tenant=acme, by=system, now=now)
+        assert (done.added, done.removed) == (1, 1)
+        again = deadlines.rebuild(tenant=acme, by=system, now=now)
+    assert (again.added, again.removed) == (0, 0)
+    assert list(Deadline.objects.values_list("subject", "due_at")) == [("thing:wanted", WANTED)]
+    assert OperatorEvent.objects.filter(verb="deadlines.rebuilt").count() == 2
+
+
+def test_a_dead_one_stays_dead_when_its_subject_still_wants_it(acme, now, woken, system):
+    schedule(acme, "thing:wanted", WANTED)
+    Deadline.objects.update(dead_at=now)
+    with entering(acme):
+        deadlines.rebuild(tenant=acme, by=system, now=now)
+    assert Deadline.objects.get().dead_at == now
+
+
+def test_the_command_rebuilds_one_tenant_and_names_an_unknown_one(acme, woken, capsys):
+    call_command("rebuild_deadlines", "--tenant", "acme")
+    assert capsys.readouterr().out == "acme: 1 added, 0 removed\n"
+    with pytest.raises(CommandError, match="nobody"):
+        call_command("rebuild_deadlines", "--tenant", "nobody")

@@ -7,7 +7,8 @@ from django.utils import translation
 
 from tenancy import deliveries
 from tenancy.context import current_schema, entering
-from tenancy.deliveries import Content, Moot, Rejected
+from tenancy.deliveries import Dispatched, Form, Mail, Moot, Notice, Rejected, mark, messages
+from tenancy.deliveries.lanes import Result
 from tenancy.models import Delivery, OperatorEvent, User
 from tenancy.states import DeliveryState, TenantState
 from tenancy.transactions import atomic
@@ -20,45 +21,43 @@ class Wire:
     """A channel that keeps what it was given, and fails as it is told."""
 
     repeats_when_unsure = True
+    form = Form.MAIL
 
     def __init__(self, name="wire"):
         self.name = name
         self.sent = []
         self.fails = []
 
-    def send(self, delivery, user, content):
+    def send(self, delivery, audience, content):
         if self.fails:
             raise self.fails.pop(0)
-        self.sent.append((user.email, content.subject, content.text))
+        self.sent.append((audience.user.email, content.subject, content.text))
         return f"ref-{delivery.pk}"
+
+    def hang_up(self):
+        pass
 
 
 @pytest.fixture
 def wire(monkeypatch):
     channel = Wire()
-    monkeypatch.setattr(deliveries, "_channels", dict(deliveries._channels))
-    monkeypatch.setattr(deliveries, "_renderers", dict(deliveries._renderers))
+    monkeypatch.setattr(messages, "_channels", dict(messages._channels))
+    monkeypatch.setattr(messages, "_renderers", dict(messages._renderers))
     deliveries.register_channel(channel)
 
     def render(outgoing):
         if outgoing.subject == "thing:moot":
             raise Moot("the thing is gone")
-        return Content(f"{translation.get_language()} {current_schema()}", outgoing.base_url, "<p></p>")
+        return Mail(f"{translation.get_language()} {current_schema()}", outgoing.base_url, "<p></p>")
 
-    deliveries.register_message("test.message", render)
+    deliveries.register_message("test.message", Form.MAIL, render)
     return channel
 
 
-def tell(tenant, user, now, *, event=None, subject="thing:1", channel="wire"):
+def tell(tenant, user, now, *, event=None, subject="thing:1", channel="wire", urgent=False, scope=None):
+    notice = Notice("test.message", subject, event or uuid4(), [user.pk], urgent=urgent, scope=scope)
     with entering(tenant), atomic():
-        deliveries.tell(
-            message="test.message",
-            subject=subject,
-            event=event or uuid4(),
-            user_ids=[user.pk],
-            channel=channel,
-            now=now,
-        )
+        deliveries.tell(notice, channel=channel, now=now)
 
 
 def dispatch(now):
@@ -132,7 +131,9 @@ def test_a_dead_senders_lease_ends_and_a_repeating_channel_sends_again(acme, now
     later = now + timedelta(seconds=settings.THRESHOLDS.delivery.LEASE_SECONDS + 1)
     assert dispatch(later).sent == 1
     # The one that was thought dead comes back: its fence is old, so it marks nothing.
-    assert deliveries._mine(lost).update(last_error="late") == 0
+    mark([Result(lost, later, "late")], total=(late := Dispatched()))
+    assert (late.sent, late.lost_lease) == (0, 1)
+    assert Delivery.objects.get().provider_ref != "late"
 
 
 def test_a_channel_that_must_not_repeat_leaves_it_ambiguous_for_a_person(acme, now, wire, system):
@@ -159,7 +160,7 @@ def test_a_suspended_tenant_is_told_nothing_until_it_is_back(acme, now, wire):
 
 def test_unknown_messages_and_channels_are_refused_when_told(acme, now, wire):
     with entering(acme), atomic(), pytest.raises(LookupError):
-        deliveries.tell(message="x", subject="x:1", event=uuid4(), user_ids=[1], channel="wire", now=now)
+        deliveries.tell(Notice("x", "x:1", uuid4(), [1], urgent=False), channel="wire", now=now)
     with pytest.raises(ValueError, match="wire"):
         deliveries.register_channel(Wire())
 

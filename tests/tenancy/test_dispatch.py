@@ -1,0 +1,303 @@
+"""Sending: in order to each receiver, none waiting for another, and what becomes of each answer."""
+
+import threading
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+
+from tenancy import deliveries
+from tenancy.context import PUBLIC, entering
+from tenancy.deliveries import (
+    ANY,
+    Busy,
+    Card,
+    Chat,
+    Data,
+    Dispatched,
+    Form,
+    Moot,
+    Rejected,
+    Unsure,
+    claim,
+    mark,
+    messages,
+    tell_endpoint,
+)
+from tenancy.deliveries.lanes import Result
+from tenancy.journal.models import Event
+from tenancy.models import Delivery, Endpoint, OperatorEvent
+from tenancy.states import DeliveryState
+from tenancy.transactions import atomic, emit
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+LIMITS = settings.THRESHOLDS.delivery
+
+
+class Wire:
+    """A channel that keeps what it was given and answers as its plan for the receiver says."""
+
+    def __init__(self, name, form=Form.DATA, *, repeats=True):
+        self.name, self.form, self.repeats_when_unsure = name, form, repeats
+        self.sent, self.threads, self.plans, self.hung_up = [], [], {}, 0
+        self._lock = threading.Lock()
+
+    def send(self, delivery, audience, content):
+        with self._lock:
+            plan = self.plans.get(audience.endpoint.name, [])
+            step = plan.pop(0) if plan else None
+        if isinstance(step, threading.Event):
+            assert step.wait(10)
+        elif step is not None:
+            raise step
+        with self._lock:
+            self.sent.append((audience.endpoint.name, delivery.subject))
+            self.threads.append(audience.thread)
+        return f"ref-{delivery.subject}"
+
+    def hang_up(self):
+        self.hung_up += 1
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    monkeypatch.setattr(messages, "_channels", dict(messages._channels))
+    monkeypatch.setattr(messages, "_renderers", dict(messages._renderers))
+    channel = Wire("wire")
+    deliveries.register_channel(channel)
+    deliveries.register_channel(Wire("once", repeats=False))
+    deliveries.register_channel(Wire("chat", Form.CHAT))
+    if (ANY, Form.DATA) in messages._renderers:
+        del messages._renderers[ANY, Form.DATA]
+    deliveries.register_message(ANY, Form.DATA, lambda outgoing: Data(outgoing.message, None, {}))
+    card = Card("news")
+    deliveries.register_message("test.said", Form.CHAT, lambda outgoing: Chat(card, card))
+    return channel
+
+
+@pytest.fixture
+def endpoint(acme, now, wire):
+    def make(name, channel="wire", **fields):
+        given = {"secret": "s", "verbs": ["none"], "created_at": now}
+        return Endpoint.objects.create(tenant=acme, name=name, channel=channel, **given | fields)
+
+    return make
+
+
+def say(endpoint, now, *subjects):
+    for subject in subjects:
+        with atomic():
+            tell_endpoint(endpoint=endpoint, message="test.said", subject=subject, event=uuid4(), now=now)
+
+
+def dispatch(now):
+    return deliveries.dispatch(clock=lambda: now)
+
+
+def row(subject):
+    return Delivery.objects.get(subject=subject)
+
+
+# ---- order and independence ---------------------------------------------------------------------------------------
+
+
+def test_one_receiver_gets_its_messages_in_order(endpoint, wire, now):
+    place = endpoint("a")
+    subjects = [f"thing:{number}" for number in range(30)]
+    say(place, now, *subjects)
+    assert dispatch(now).sent == 30
+    assert wire.sent == [("a", subject) for subject in subjects]
+    assert wire.hung_up == 1
+
+
+def test_a_receiver_that_hangs_delays_nobody_else(endpoint, wire, now):
+    hangs, works = endpoint("hangs"), endpoint("works")
+    gate = threading.Event()
+    wire.plans["hangs"] = [gate]
+    say(hangs, now, "thing:1", "thing:2")
+    say(works, now, "thing:3", "thing:4")
+    done = threading.Thread(target=lambda: (works_done(), gate.set()))
+
+    def works_done():
+        while sum(name == "works" for name, _ in wire.sent) < 2:
+            threading.Event().wait(0.01)
+
+    done.start()
+    assert dispatch(now).sent == 4
+    done.join()
+    assert [name for name, _ in wire.sent] == ["works", "works", "hangs", "hangs"]
+
+
+def test_after_a_failure_the_rest_waits_untried_so_that_order_is_kept(endpoint, wire, now):
+    wire.plans["a"] = [ConnectionRefusedError("down")]
+    say(endpoint("a"), now, "thing:1", "thing:2", "thing:3")
+    counts = dispatch(now)
+    assert (counts.sent, counts.failed) == (0, 1)
+    assert [row(f"thing:{number}").attempts for number in (1, 2, 3)] == [1, 0, 0]
+    later = now + timedelta(seconds=LIMITS.BACKOFF_SECONDS)
+    assert dispatch(later).sent == 3
+    assert [subject for _, subject in wire.sent] == ["thing:1", "thing:2", "thing:3"]
+
+
+def test_a_message_at_fault_does_not_hold_up_the_next(endpoint, wire, now):
+    wire.plans["a"] = [Rejected("not valid")]
+    say(endpoint("a"), now, "thing:1", "thing:2")
+    counts = dispatch(now)
+    assert (counts.sent, counts.dead) == (1, 1)
+
+
+def test_while_one_process_talks_to_an_endpoint_no_other_does(endpoint, wire, now):
+    place, other = endpoint("a"), endpoint("b")
+    say(place, now, "thing:1")
+    assert [row.subject for row in claim(now=now)] == ["thing:1"]
+    say(place, now, "thing:2")
+    say(other, now, "thing:3")
+    assert [row.subject for row in claim(now=now)] == ["thing:3"]
+
+
+def test_a_chat_keeps_one_thread_a_subject(endpoint, wire, now):
+    place = endpoint("a", channel="chat")
+    chat = messages.channel_named("chat")
+    say(place, now, "thing:1", "thing:2", "thing:1")
+    dispatch(now)
+    assert chat.threads == ["", "", "ref-thing:1"]
+    say(place, now, "thing:2")
+    dispatch(now)
+    assert chat.threads[-1] == "ref-thing:2"
+
+
+# ---- answers ------------------------------------------------------------------------------------------------------
+
+
+def test_no_answer_is_tried_again_where_repeats_are_known(endpoint, wire, now):
+    wire.plans["a"] = [Unsure("no answer")]
+    say(endpoint("a"), now, "thing:1")
+    assert dispatch(now).failed == 1
+    assert row("thing:1").state == DeliveryState.PENDING
+
+
+def test_no_answer_is_a_persons_decision_where_they_are_not(endpoint, wire, now, users):
+    messages.channel_named("once").plans["a"] = [Unsure("no answer")]
+    say(endpoint("a", channel="once"), now, "thing:1")
+    assert dispatch(now).ambiguous == 1
+    assert row("thing:1").state == DeliveryState.AMBIGUOUS
+    assert OperatorEvent.objects.filter(verb="delivery.ambiguous").exists()
+    assert Delivery.objects.filter(message=deliveries.ALARM).count() == 1
+
+
+def test_a_receiver_that_names_a_time_is_asked_again_then(endpoint, wire, now):
+    wire.plans["a"] = [Busy("slow down", timedelta(seconds=42))]
+    say(endpoint("a"), now, "thing:1")
+    Delivery.objects.update(attempts=LIMITS.MAX_ATTEMPTS - 1)  # a rate limit uses no try up
+    dispatch(now)
+    assert (row("thing:1").state, row("thing:1").attempts) == (DeliveryState.PENDING, LIMITS.MAX_ATTEMPTS - 1)
+    assert row("thing:1").next_try_at == now + timedelta(seconds=42)
+
+
+def test_what_is_moot_is_dead_without_an_alarm(endpoint, wire, now, users):
+    place = endpoint("a")
+    say(place, now, "thing:1")
+    place.delete()
+    assert dispatch(now).dead == 1
+    assert "is not there" in row("thing:1").last_error
+    assert OperatorEvent.objects.filter(verb="delivery.moot").exists()
+    assert not Delivery.objects.filter(message=deliveries.ALARM).exists()
+
+
+def test_a_renderer_that_fails_is_tried_again(endpoint, wire, now, monkeypatch):
+    say(endpoint("a"), now, "thing:1")
+    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), lambda outgoing: 1 / 0)
+    assert dispatch(now).failed == 1
+    assert "ZeroDivisionError" in row("thing:1").last_error
+
+
+def test_an_endpoint_of_another_tenant_is_sent_nothing(endpoint, globex, wire, now):
+    place = endpoint("a")
+    say(place, now, "thing:1")
+    Endpoint.objects.update(tenant=globex)
+    assert dispatch(now).dead == 1
+    assert wire.sent == []
+
+
+def test_an_old_fence_marks_nothing(endpoint, wire, now):
+    say(endpoint("a"), now, "thing:1")
+    (lost,) = claim(now=now)
+    later = now + timedelta(seconds=LIMITS.LEASE_SECONDS + 1)
+    assert dispatch(later).sent == 1
+    for result in (
+        Result(lost, later, "late"),
+        Result(lost, later, error=Moot("late")),
+        Result(lost, later, tried=False),
+    ):
+        counts = Dispatched()
+        mark([result], total=counts)
+        assert (counts.sent, counts.dead) == (0, 0)
+    assert (row("thing:1").state, row("thing:1").provider_ref) == (DeliveryState.SENT, "ref-thing:1")
+
+
+def test_a_send_that_could_outlive_its_lease_is_not_begun(endpoint, wire, now):
+    say(endpoint("a"), now, "thing:1")
+    clock = iter([now, now, *[now + timedelta(seconds=LIMITS.LEASE_SECONDS)] * 20])
+    deliveries.dispatch(clock=lambda: next(clock))
+    assert wire.sent == []
+    assert (row("thing:1").state, row("thing:1").attempts) == (DeliveryState.PENDING, 0)
+
+
+# ---- endpoints that fail ------------------------------------------------------------------------------------------
+
+
+def test_since_when_an_endpoint_fails_is_noted_and_forgotten_when_it_works(endpoint, wire, now):
+    place = endpoint("a")
+    wire.plans["a"] = [OSError("down"), OSError("down")]
+    say(place, now, "thing:1")
+    dispatch(now)
+    hour = now + timedelta(hours=1)
+    dispatch(hour)
+    place.refresh_from_db()
+    assert place.failing_since == now
+    dispatch(hour + timedelta(hours=1))
+    place.refresh_from_db()
+    assert place.failing_since is None
+
+
+def test_after_days_of_failure_it_is_disabled_and_its_admins_are_told(endpoint, acme, users, wire, now):
+    place = endpoint("a", failing_since=now - timedelta(days=LIMITS.DISABLE_AFTER_DAYS))
+    wire.plans["a"] = [OSError("down")]
+    say(place, now, "thing:1", "thing:2")
+    dispatch(now)
+    place.refresh_from_db()
+    assert place.disabled_at == now
+    assert "days" in place.disabled_because
+    with entering(acme):
+        assert Event.objects.get(verb="endpoint.disabled").subject == f"endpoint:{place.pk}"
+    told = Delivery.objects.filter(message="endpoint.disabled")
+    assert [one.recipient for one in told] == [f"user:{users['admin'].pk}"]
+    later = now + timedelta(hours=2)
+    assert dispatch(later).dead == 2  # what was still waiting for it
+    assert wire.sent == []
+
+
+def test_the_operators_own_endpoint_is_disabled_in_their_journal(public, users, wire, now, system):
+    since = now - timedelta(days=LIMITS.DISABLE_AFTER_DAYS)
+    given = {"secret": "s", "verbs": ["*"], "created_at": now, "failing_since": since}
+    place = Endpoint.objects.create(tenant=public, name="ours", channel="wire", **given)
+    wire.plans["ours"] = [OSError("down")]
+    with atomic():
+        emit("deadline.dead", "deadline:1", by=system, now=now, schema=PUBLIC)
+    dispatch(now)
+    assert OperatorEvent.objects.filter(verb="endpoint.disabled", subject=f"endpoint:{place.pk}").exists()
+    told = Delivery.objects.get(message="endpoint.disabled")
+    assert told.recipient == f"user:{users['platform'].pk}"
+
+
+def test_a_person_is_no_endpoint(acme, now, wire):
+    gone = factories.member(acme, "agent", is_active=False)
+    with entering(acme), atomic():
+        deliveries.tell(
+            deliveries.Notice("incident.breached", "thing:1", uuid4(), [gone.pk], urgent=True), now=now
+        )
+    assert dispatch(now).dead == 1
+    assert not Endpoint.objects.exists()
