@@ -8,7 +8,27 @@ class ObservabilityConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from observability.channels import EmailChannel  # noqa: PLC0415 - models load only now
-        from tenancy.deliveries import register_channel  # noqa: PLC0415 - as above
+        from observability import channels, messages  # noqa: PLC0415 - models load only now
+        from tenancy.deliveries import (  # noqa: PLC0415
+            ALARM,
+            ANY,
+            Form,
+            Offered,
+            register_channel,
+            register_message,
+        )
 
-        register_channel(EmailChannel())
+        register_channel(channels.EmailChannel())
+        register_channel(channels.PagerDutyChannel())
+        register_channel(channels.SlackChannel())
+        register_channel(channels.SlackWebhookChannel())
+        register_channel(channels.WebhookChannel())
+        register_message(ANY, Form.DATA, messages.write_event)
+        register_message(ALARM, Form.MAIL, messages.write_alarm)
+        register_message("endpoint.disabled", Form.MAIL, messages.write_disabled)
+        nobody, operators = Offered.NOBODY, Offered.OPERATORS
+        register_message("endpoint.tested", Form.CHAT, messages.write_test, offered=nobody)
+        register_message("endpoint.tested", Form.PAGE, messages.write_test_page, offered=nobody)
+        for verb in messages.MACHINERY:
+            register_message(verb, Form.CHAT, messages.write_machinery, offered=operators)
+            register_message(verb, Form.PAGE, messages.write_machinery_page, offered=operators)

@@ -5,14 +5,14 @@ import re
 import mrml
 from django.template import Context, Engine
 
-from tenancy.deliveries import Content
+from tenancy.deliveries import Mail
 
 _PLAIN_ONLY = mrml.RenderOptions(disable_comments=True, fonts={})  # nothing is fetched when a mail is opened
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # mrml refuses these whole
 FOLDER = "email"
 
 
-def render(template: str, context: dict[str, object]) -> Content:
+def render(template: str, context: dict[str, object]) -> Mail:
     """Render `email/<template>.subject.txt`, `.txt` and `.mjml`; only the last is escaped.
 
     Extend `email/base.mjml`, and include `email/severity.html` or `.txt` for a severity's shape and word.
@@ -24,7 +24,7 @@ def render(template: str, context: dict[str, object]) -> Content:
         html = mrml.to_html(mjml, None, _PLAIN_ONLY).content
     except OSError as error:  # mrml's way to refuse its input
         raise ValueError(f"{name}.mjml: {error}") from error
-    return Content(
+    return Mail(
         subject=one_line(_filled(f"{name}.subject.txt", context, escape=False)),
         text=_filled(f"{name}.txt", context, escape=False).strip() + "\n",
         html=html,

@@ -9,6 +9,7 @@ from django.conf import LazySettings
 from django.utils import translation
 
 from observability import mail
+from tenancy.deliveries import Mail
 
 CONTEXT: dict[str, Any] = {
     "severity": "P1",
@@ -27,6 +28,7 @@ def own_templates(settings: LazySettings) -> None:
 
 def test_three_parts_of_one_message() -> None:
     content = mail.render("proof", CONTEXT)
+    assert isinstance(content, Mail)
     assert content.subject == "◆ P1 Mal girişi İSTANBUL'da çalışmıyor"
     assert content.text == (
         "◆ P1 Mal girişi İSTANBUL'da çalışmıyor\n4.5 h\nhttps://acme.example.test/incidents/5\n"

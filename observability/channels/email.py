@@ -1,8 +1,8 @@
-"""The ways to reach somebody that tenancy.deliveries sends on."""
+"""E-mail over the configured backend."""
 
-import hashlib
 import smtplib
-import threading
+from collections import deque
+from contextlib import suppress
 from email.header import Header
 from typing import Any
 
@@ -13,14 +13,15 @@ from django.core.validators import validate_email
 from django.utils.http import http_date
 
 from observability.mail import one_line
-from tenancy.deliveries import Content, Rejected
+from tenancy.deliveries import Audience, Form, Mail, Rejected, Unsure
 from tenancy.models import Delivery, User
 
 _PERMANENT = 500
+_OK = 250
 
 
 class EmailChannel:
-    """E-mail over the configured backend: never lost, and so perhaps sent twice.
+    """Never lost, and so perhaps sent twice.
 
     A mail whose sender died is sent again, byte for byte the same with the same Message-ID, so that a mailbox can
     drop the second. A refusal for good (5xx to the recipient or the message) is Rejected; everything else, a
@@ -28,51 +29,65 @@ class EmailChannel:
     """
 
     name = "email"
+    form = Form.MAIL
     repeats_when_unsure = True
 
     def __init__(self) -> None:
-        self._kept = threading.local()
+        self._idle: deque[Any] = deque()  # connected backends that nobody sends on; its ends are thread-safe
 
-    def send(self, delivery: Delivery, user: User, content: Content) -> str:
+    def send(self, delivery: Delivery, audience: Audience, content: Mail) -> str:
         """Hand the mail to the mail server and return its Message-ID."""
+        assert audience.user is not None
         try:
-            validate_email(user.email)
+            validate_email(audience.user.email)
         except ValidationError as error:
-            raise Rejected(f"{user.email!r} is no e-mail address") from error
-        backend = self._backend()
-        mail = compose(delivery, user, content)
-        mail.connection = backend
+            raise Rejected(f"{audience.user.email!r} is no e-mail address") from error
+        mail = compose(delivery, audience.user, content)
+        mail.connection = self._connected()
+        usable = False
         try:
             mail.send()
+            usable = True
         except smtplib.SMTPRecipientsRefused as error:
+            usable = True
             [(code, reason)] = error.recipients.values()
             raise _refusal(error, code, reason) from error
         except smtplib.SMTPDataError as error:
+            usable = True
             raise _refusal(error, error.smtp_code, error.smtp_error) from error
-        except Exception:
-            self._kept.backend = None  # whatever state its connection is in: the next mail gets a new one
-            raise
+        except smtplib.SMTPServerDisconnected as error:
+            raise Unsure(f"the mail server did not say yes or no: {error}") from error
+        finally:
+            if usable:
+                self._idle.append(mail.connection)
+            else:
+                _close(mail.connection)
         return message_id(delivery)
 
     def hang_up(self) -> None:
-        """Close this thread's connection, if it has one."""
-        backend, self._kept.backend = getattr(self._kept, "backend", None), None
-        if backend is not None:
-            backend.close()
+        """Close the connections that nobody sends on."""
+        with suppress(IndexError):
+            while True:
+                _close(self._idle.pop())
 
-    def _backend(self) -> Any:
-        """This thread's backend, connected; a server that hung up in the meantime is asked anew."""
-        backend = getattr(self._kept, "backend", None)
-        smtp = getattr(backend, "connection", None)
-        if smtp is not None and not _listens(smtp):
-            backend = None
-        if backend is None:
-            backend = self._kept.backend = get_connection()
-        backend.open()
+    def _connected(self) -> Any:
+        """An idle backend whose server still listens, or a new one."""
+        with suppress(IndexError):
+            while True:
+                backend = self._idle.pop()
+                if _listens(backend):
+                    return backend
+                _close(backend)
+        backend = get_connection()
+        try:
+            backend.open()
+        except BaseException:
+            _close(backend)
+            raise
         return backend
 
 
-class Mail(EmailMultiAlternatives):
+class _Message(EmailMultiAlternatives):
     """One whose subject begins on the line of its name: Django folds a long one before its first word."""
 
     def message(self, *args: Any, **kwargs: Any) -> Any:
@@ -81,9 +96,9 @@ class Mail(EmailMultiAlternatives):
         return message
 
 
-def compose(delivery: Delivery, user: User, content: Content) -> EmailMultiAlternatives:
+def compose(delivery: Delivery, user: User, content: Mail) -> EmailMultiAlternatives:
     """The mail of a delivery; the same delivery gives the same bytes but for the parts' boundary."""
-    mail = Mail(
+    mail = _Message(
         subject=one_line(content.subject),
         body=content.text,
         from_email=settings.DEFAULT_FROM_EMAIL,
@@ -101,17 +116,27 @@ def compose(delivery: Delivery, user: User, content: Content) -> EmailMultiAlter
 
 
 def message_id(delivery: Delivery) -> str:
-    """The same at every repeat, another for every other delivery: made of what makes a delivery unique."""
-    parts = (delivery.tenant_id, delivery.event, delivery.recipient, delivery.channel, delivery.dedupe_key)
-    digest = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:24]
-    return f"<delivery-{delivery.pk}.{digest}@{settings.BASE_HOST}>"
+    """The same at every repeat, another for every other delivery."""
+    return f"<delivery-{delivery.pk}.{delivery.key[:24]}@{settings.BASE_HOST}>"
 
 
-def _listens(smtp: smtplib.SMTP) -> bool:
+def _listens(backend: Any) -> bool:
+    smtp = getattr(backend, "connection", None)
+    if smtp is None:
+        return True  # a backend that is no SMTP keeps no connection
     try:
-        return smtp.noop()[0] == 250  # noqa: PLR2004 - RFC 5321's "OK"
-    except (OSError, smtplib.SMTPException):
+        return bool(smtp.noop()[0] == _OK)
+    except OSError:  # smtplib's errors too
         return False
+
+
+def _close(backend: Any) -> None:
+    """Say goodbye if anybody listens. The socket is closed whatever happens."""
+    smtp = getattr(backend, "connection", None)
+    with suppress(OSError):
+        backend.close()
+    if smtp is not None:
+        smtp.close()
 
 
 def _refusal(error: smtplib.SMTPException, code: int, reason: bytes | str) -> Exception:
