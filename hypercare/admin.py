@@ -419,6 +419,7 @@ FACTS = {
     "assigned_to": _("assigned to"),
     "support_level": _("support level"),
     "told": _("told"),
+    "concerned": _("concerned"),
 }
 CHOICES: dict[str, dict[str, Any]] = {
     "severity": dict(Severity.choices),
@@ -427,7 +428,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "clock": dict(ClockKind.choices),
     "root_cause_category": dict(RootCauseCategory.choices),
 }
-PEOPLE = ("assigned_to", "told")
+PEOPLE = ("assigned_to", "told", "concerned")
 PAIRS = ("assigned_to", "support_level", "state")
 
 

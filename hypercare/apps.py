@@ -10,12 +10,38 @@ class HypercareConfig(AppConfig):
     def ready(self) -> None:
         # Django imports this module before any model may be imported; ready() is the first moment for these.
         from hypercare import services  # noqa: PLC0415
+        from hypercare.models import Project  # noqa: PLC0415
         from hypercare.permissions import RULES  # noqa: PLC0415
-        from tenancy import deadlines, deliveries, permissions  # noqa: PLC0415
+        from hypercare.states import ClockKind  # noqa: PLC0415
+        from tenancy import deadlines, permissions  # noqa: PLC0415
+        from tenancy.context import current_tenant  # noqa: PLC0415
+        from tenancy.deliveries import Form, register_message  # noqa: PLC0415
+        from tenancy.services import offer_scopes  # noqa: PLC0415
 
         permissions.declare(RULES)
-        deadlines.register("incident.response_due", services.on_response_due)
-        deadlines.register("incident.resolution_due", services.on_resolution_due)
-        deliveries.register_message(
-            "incident.breached", lambda outgoing: services.write_breach(outgoing, now=timezone.now())
+        offer_scopes(
+            lambda actor: list(Project.objects.visible_to(actor, current_tenant()).values_list("pk", "name"))
         )
+        deadlines.register(
+            "incident.response_due",
+            services.on_response_due,
+            derive=lambda: services.waiting(ClockKind.RESPONSE),
+        )
+        deadlines.register(
+            "incident.resolution_due",
+            services.on_resolution_due,
+            derive=lambda: services.waiting(ClockKind.RESOLUTION),
+        )
+        register_message(
+            "incident.breached",
+            Form.MAIL,
+            lambda outgoing: services.write_breach(outgoing, now=timezone.now()),
+        )
+        for verb in services.CHATS:
+            register_message(
+                verb, Form.CHAT, lambda outgoing: services.write_chat(outgoing, now=timezone.now())
+            )
+        for verb in services.PAGES:
+            register_message(
+                verb, Form.PAGE, lambda outgoing: services.write_page(outgoing, now=timezone.now())
+            )

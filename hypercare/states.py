@@ -20,6 +20,10 @@ class Severity(models.TextChoices):
         return SHAPES[self.value]
 
 
+URGENT = (Severity.P1, Severity.P2)
+"""The severities that no quiet hours hold back."""
+
+
 class IncidentState(models.TextChoices):
     OPEN = "open", _("open")
     IN_PROGRESS = "in_progress", _("in progress")

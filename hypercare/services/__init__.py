@@ -1,8 +1,9 @@
 """The verbs of hypercare: the only writers of its tables."""
 
-from hypercare.services.breaches import check_breaches, on_resolution_due, on_response_due, record_breach
+from hypercare.services.breaches import check_breaches, on_resolution_due, on_response_due, record_breaches
+from hypercare.services.clocks import waiting
 from hypercare.services.incidents import assign, report_incident, resolve, respond_first
-from hypercare.services.messages import write_breach
+from hypercare.services.messages import CHATS, PAGES, write_breach, write_chat, write_page
 from hypercare.services.metrics import Metrics, metrics
 from hypercare.services.projects import (
     add_member,
@@ -16,6 +17,8 @@ from hypercare.services.projects import (
 from hypercare.services.timeline import public_data, timeline
 
 __all__ = [
+    "CHATS",
+    "PAGES",
     "Metrics",
     "add_member",
     "assign",
@@ -29,11 +32,14 @@ __all__ = [
     "on_resolution_due",
     "on_response_due",
     "public_data",
-    "record_breach",
+    "record_breaches",
     "remove_member",
     "report_incident",
     "resolve",
     "respond_first",
     "timeline",
+    "waiting",
     "write_breach",
+    "write_chat",
+    "write_page",
 ]

@@ -3,11 +3,14 @@
 Callers hold the incident's row, which orders the events of its clocks.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 
-from hypercare.models import ClockEvent, Incident
+from hypercare.models import FULFILLED_AT, ClockEvent, Incident
 from hypercare.rules import ClockState, Tick, replay
 from hypercare.states import ClockEventKind, ClockKind
 from tenancy.deadlines import schedule
@@ -54,6 +57,15 @@ def read(incident: Incident, clock: ClockKind, now: datetime) -> ClockState:
     return replay(_ticks(incident, clock), now)
 
 
+def read_all(incidents: Iterable[Incident], clock: ClockKind, now: datetime) -> dict[UUID, ClockState]:
+    """What `clock` of each of `incidents` says at `now`, by the incident's key, in one query."""
+    ticks: dict[UUID, list[Tick]] = defaultdict(list)
+    rows = ClockEvent.objects.filter(incident__in=[row.pk for row in incidents], clock=clock).order_by("seq")
+    for pk, kind, at, target in rows.values_list("incident_id", "kind", "at", "target_minutes"):
+        ticks[pk].append(Tick(kind, at, target))
+    return {pk: replay(its, now) for pk, its in ticks.items()}
+
+
 def fulfil(incident: Incident, clock: ClockKind, now: datetime) -> ClockState:
     """Stop the clock for good and return what it says."""
     ticks = _ticks(incident, clock)
@@ -63,6 +75,15 @@ def fulfil(incident: Incident, clock: ClockKind, now: datetime) -> ClockState:
         incident=incident, clock=clock, seq=len(ticks) + 1, kind=ClockEventKind.FULFIL, at=now
     )
     return state
+
+
+def waiting(clock: ClockKind) -> Iterator[tuple[str, datetime]]:
+    """Subject and time of every deadline of `clock` that should wait: of those that run and are not recorded."""
+    running = Incident.objects.open().filter(
+        **{f"{FULFILLED_AT[clock]}__isnull": True, f"sla_{clock}_breached": False}
+    )
+    for incident in running.iterator():
+        yield ref(incident), incident.deadline(clock)
 
 
 def minutes(duration: timedelta) -> int:

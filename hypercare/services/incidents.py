@@ -1,5 +1,6 @@
 """An incident's life: reported, answered, assigned, resolved."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db.models import Value
@@ -14,6 +15,7 @@ from hypercare.services.people import project_roles
 from hypercare.states import (
     INCIDENT_MOVES,
     OPEN_STATES,
+    URGENT,
     ClockKind,
     IncidentState,
     RootCauseCategory,
@@ -67,7 +69,7 @@ def report_incident(
         )
         clocks.start(incident, ticks)
         data = {"number": incident.number, "project": project.pk, "severity": severity, "source": source}
-        emit("incident.reported", incident, by=by, now=now, data=data)
+        _emit("incident.reported", incident, by=by, now=now, data=data)
     return incident
 
 
@@ -88,7 +90,7 @@ def respond_first(*, incident: Incident, by: Actor, now: datetime) -> Incident:
             raise _conflict(answered, _("This incident has had its first response."))
         state = clocks.fulfil(answered, ClockKind.RESPONSE, now)
         data = {"from": IncidentState.OPEN, "to": IncidentState.IN_PROGRESS, "breached": state.breached}
-        emit("incident.first_response", answered, by=by, now=now, data=data)
+        _emit("incident.first_response", answered, by=by, now=now, data=data)
         record_late(answered, ClockKind.RESPONSE, state, by=by, now=now)
         return _again(answered)
 
@@ -124,7 +126,7 @@ def assign(
             "assigned_to": [before.assigned_to_id, assigned_to_id],
             "support_level": [before.support_level, level],
         }
-        emit("incident.assigned", before, by=by, now=now, data=data)
+        _emit("incident.assigned", before, by=by, now=now, data=data)
         return _again(before)
 
 
@@ -172,10 +174,15 @@ def resolve(
             "root_cause_category": after.root_cause_category,
             "breached": states[ClockKind.RESOLUTION].breached,
         }
-        emit("incident.resolved", after, by=by, now=now, data=data)
+        _emit("incident.resolved", after, by=by, now=now, data=data)
         for clock, state in states.items():
             record_late(after, clock, state, by=by, now=now)
         return _again(after)
+
+
+def _emit(verb: str, incident: Incident, *, by: Actor, now: datetime, data: Mapping[str, object]) -> None:
+    urgent = incident.severity in URGENT
+    emit(verb, incident, by=by, now=now, data=data, scope=incident.project_id, urgent=urgent)
 
 
 def _again(incident: Incident) -> Incident:

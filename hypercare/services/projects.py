@@ -74,7 +74,14 @@ def create_project(
         )
         _check_dates(project)
         _insert(project)
-        emit("project.created", project, by=by, now=now, data={"code": project.code, "program": program.pk})
+        emit(
+            "project.created",
+            project,
+            by=by,
+            now=now,
+            data={"code": project.code, "program": program.pk},
+            scope=project.pk,
+        )
         if by.kind == ActorKind.MEMBER and by.user_id is not None:
             _join(project, by.user_id, "", is_board_member=False, by=by, now=now)
     return project
@@ -96,7 +103,7 @@ def change_project(
             _check_dates(after)
             with _refusing(after):
                 after.save(update_fields=list(changed))
-            emit("project.changed", after, by=by, now=now, data=changed)
+            emit("project.changed", after, by=by, now=now, data=changed, scope=after.pk)
     return after
 
 
@@ -112,7 +119,7 @@ def delete_project(*, project: Project, by: Actor, now: datetime) -> None:
             raise Conflict(_("The operations project stays."), state="operations")
         if Incident.objects.filter(project=row).exists():
             raise Conflict(_("Only an empty project can be deleted."), state="in_use")
-        emit("project.deleted", row, by=by, now=now, data={"code": row.code})
+        emit("project.deleted", row, by=by, now=now, data={"code": row.code}, scope=row.pk)
         row.delete()
 
 
@@ -156,7 +163,14 @@ def change_member(
         if before != now_is:
             after.save(update_fields=["support_level", "is_board_member"])
             data = {"user": after.user_id, "from": before, "to": now_is}
-            emit("project.member_changed", f"project:{after.project_id}", by=by, now=now, data=data)
+            emit(
+                "project.member_changed",
+                f"project:{after.project_id}",
+                by=by,
+                now=now,
+                data=data,
+                scope=after.project_id,
+            )
     return after
 
 
@@ -167,7 +181,14 @@ def remove_member(*, member: ProjectMember, by: Actor, now: datetime) -> None:
         deleted, _rows = ProjectMember.objects.filter(pk=member.pk).delete()
         if deleted:
             data = {"user": member.user_id}
-            emit("project.member_removed", f"project:{member.project_id}", by=by, now=now, data=data)
+            emit(
+                "project.member_removed",
+                f"project:{member.project_id}",
+                by=by,
+                now=now,
+                data=data,
+                scope=member.project_id,
+            )
 
 
 def _join(
@@ -182,7 +203,7 @@ def _join(
     )
     _insert(member)
     data = {"user": user_id, "support_level": support_level, "is_board_member": is_board_member}
-    emit("project.member_added", project, by=by, now=now, data=data)
+    emit("project.member_added", project, by=by, now=now, data=data, scope=project.pk)
     return member
 
 

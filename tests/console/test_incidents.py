@@ -384,10 +384,10 @@ def test_the_story_of_a_breach_names_those_who_were_told(acme, users, browser, a
         for _ in range(2):  # a third person beside the project's agent and manager
             extra = factories.member(acme, "agent")
             services.add_member(project=project, user_id=extra.pk, by=Actor.system("tests"), now=now)
-        services.record_breach(
-            incident_id=incident.pk, clock=ClockKind.RESPONSE, by=Actor.system("tests"), now=late
+        services.record_breaches(
+            incident_ids=[incident.pk], clock=ClockKind.RESPONSE, by=Actor.system("tests"), now=late
         )
-        told = Event.objects.get(verb="incident.breached").data["told"]
+        told = Event.objects.get(verb="incident.breached").data["concerned"]
     assert len(told) >= 3
     page = agent.get(page_of(incident)).content.decode()
     assert users["manager"].name in page

@@ -39,7 +39,9 @@ def test_story_of_an_incident_is_told_in_words(acme, reader, report, users, now)
     incident = report(severity="P1", at=now - timedelta(minutes=65))
     agent = Actor.member(users["agent"].pk, "agent")
     with entering(acme):
-        services.record_breach(incident_id=incident.pk, clock="response", by=Actor.system("sweep"), now=now)
+        services.record_breaches(
+            incident_ids=[incident.pk], clock="response", by=Actor.system("sweep"), now=now
+        )
         services.assign(incident=incident, assigned_to_id=users["agent"].pk, by=agent, now=now)
         services.resolve(
             incident=incident,

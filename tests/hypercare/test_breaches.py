@@ -150,7 +150,7 @@ def test_a_breach_that_nobody_can_be_told_says_so_in_the_journal(
         ProjectMember.objects.all().delete()
     sweep(clock=lambda: now + 61 * MINUTE)
     with entering(acme):
-        assert Event.objects.get(verb="incident.breached").data["told"] == []
+        assert Event.objects.get(verb="incident.breached").data["concerned"] == []
     assert told(incident.pk) == {}
 
 
@@ -196,7 +196,7 @@ def test_nothing_is_recorded_before_its_time_or_for_what_is_gone(
 ) -> None:
     incident = report(severity="P1")
     given = {"clock": ClockKind.RESPONSE, "by": system}
-    assert not services.record_breach(incident_id=incident.pk, now=now + 59 * MINUTE, **given)
-    assert not services.record_breach(incident_id=uuid4(), now=now + 61 * MINUTE, **given)
-    assert services.record_breach(incident_id=incident.pk, now=now + 61 * MINUTE, **given)
-    assert not services.record_breach(incident_id=incident.pk, now=now + 61 * MINUTE, **given)
+    assert not services.record_breaches(incident_ids=[incident.pk], now=now + 59 * MINUTE, **given)
+    assert not services.record_breaches(incident_ids=[uuid4()], now=now + 61 * MINUTE, **given)
+    assert services.record_breaches(incident_ids=[incident.pk], now=now + 61 * MINUTE, **given)
+    assert not services.record_breaches(incident_ids=[incident.pk], now=now + 61 * MINUTE, **given)

@@ -11,17 +11,18 @@ from hypercare import services
 from hypercare.models import Incident, Project, ProjectMember
 from hypercare.services.messages import duration
 from tenancy.actors import Actor
-from tenancy.deliveries import Content, Moot, Outgoing, base_url
+from tenancy.deliveries import Audience, Mail, Moot, Outgoing, PageAction, base_url
 from tenancy.journal.models import Event
-from tenancy.models import Tenant, User
+from tenancy.models import Endpoint, Tenant, User
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-def written(user: User, incident: Incident, acme: Tenant, now: datetime) -> Content:
+def written(user: User, incident: Incident, acme: Tenant, now: datetime) -> Mail:
     event = Event.objects.filter(verb="incident.breached", subject=f"incident:{incident.pk}").latest("seq")
-    outgoing = Outgoing(acme, "incident.breached", event.subject, event.pk, user, base_url(acme))
+    audience = Audience(user.language, user.time_zone, user=user)
+    outgoing = Outgoing(acme, "incident.breached", event.subject, event.pk, audience, base_url(acme))
     with translation.override(user.language), timezone.override(user.time_zone):
         return services.write_breach(outgoing, now=now)
 
@@ -29,7 +30,7 @@ def written(user: User, incident: Incident, acme: Tenant, now: datetime) -> Cont
 @pytest.fixture
 def breached(in_acme: Tenant, report: Callable[..., Incident], system: Actor, now: datetime) -> Incident:
     incident = report(severity="P2", title="Invoice <b>run</b> & posting")
-    services.record_breach(incident_id=incident.pk, clock="response", by=system, now=now + 240 * MINUTE)
+    services.record_breaches(incident_ids=[incident.pk], clock="response", by=system, now=now + 240 * MINUTE)
     return incident
 
 
@@ -129,3 +130,78 @@ def test_who_does_not_see_the_incident_any_more_is_told_nothing(
 def test_time_is_said_in_its_two_largest_units(span: timedelta, text: str) -> None:
     with translation.override("en"):
         assert duration(span) == text
+
+
+# ---- for chats and pagers -----------------------------------------------------------------------------------------
+
+
+def to_endpoint(acme: Tenant, incident: Incident, verb: str, language: str = "en") -> Outgoing:
+    event = Event.objects.filter(verb=verb, subject=f"incident:{incident.pk}").latest("seq")
+    endpoint = Endpoint(tenant=acme, channel="slack", language=language, time_zone="Europe/Istanbul")
+    audience = Audience(language, acme.time_zone, endpoint=endpoint)
+    return Outgoing(acme, verb, event.subject, event.pk, audience, base_url(acme))
+
+
+def test_a_chat_says_what_is_new_and_how_the_incident_stands(
+    in_acme: Tenant, project: Project, breached: Incident, actors: dict[str, Actor], now: datetime
+) -> None:
+    late = now + 258 * MINUTE
+    with timezone.override("Europe/Istanbul"):
+        chat = services.write_chat(to_endpoint(in_acme, breached, "incident.breached"), now=late)
+    assert chat.news.headline == f"▲ P2 {breached.key} Invoice <b>run</b> & posting"
+    assert chat.news.text == "First response overdue"
+    facts = dict(chat.standing.facts)
+    assert facts["State"] == "open"
+    assert facts["Assigned to"] == "nobody yet"
+    assert facts["Due: first response"] == "18 November 16:00 (Europe/Istanbul) · overdue"
+    assert "overdue" not in facts["Due: resolution"]
+    assert chat.standing.link.endswith(f"/admin/hypercare/incident/{breached.pk}/change/")
+
+    services.resolve(incident=breached, root_cause="x", resolution_notes="y", by=actors["agent"], now=late)
+    with translation.override("tr"):
+        chat = services.write_chat(to_endpoint(in_acme, breached, "incident.resolved", "tr"), now=late)
+    assert chat.news.text == "Çözüldü"
+    assert len(chat.standing.facts) == 3  # no clock runs any more
+
+
+def test_an_assignment_names_who_has_it_now(
+    in_acme: Tenant,
+    report: Callable[..., Incident],
+    users: dict[str, User],
+    actors: dict[str, Actor],
+    now: datetime,
+) -> None:
+    incident = report(severity="P3")
+    agent = users["agent"]
+    services.assign(incident=incident, assigned_to_id=agent.pk, by=actors["agent"], now=now)
+    chat = services.write_chat(to_endpoint(in_acme, incident, "incident.assigned"), now=now)
+    assert chat.news.text == f"Assigned to {agent.name}"
+    assert dict(chat.standing.facts)["Assigned to"] == agent.name
+    services.assign(incident=incident, assigned_to_id=None, by=actors["agent"], now=now)
+    chat = services.write_chat(to_endpoint(in_acme, incident, "incident.assigned"), now=now)
+    assert chat.news.text == "Assigned to nobody"
+
+
+def test_a_page_is_raised_acknowledged_and_resolved(
+    in_acme: Tenant, report: Callable[..., Incident], actors: dict[str, Actor], now: datetime
+) -> None:
+    incident = report(severity="P1")
+    services.respond_first(incident=incident, by=actors["agent"], now=now)
+    services.resolve(incident=incident, root_cause="x", resolution_notes="y", by=actors["agent"], now=now)
+    actions = {
+        verb: services.write_page(to_endpoint(in_acme, incident, verb), now=now)
+        for verb in ("incident.reported", "incident.first_response", "incident.resolved")
+    }
+    assert [page.action for page in actions.values()] == list(PageAction)
+    assert {page.severity for page in actions.values()} == {"critical"}
+    assert actions["incident.reported"].summary == f"◆ P1 {incident.key} {incident.title} · Reported"
+
+
+def test_an_incident_that_is_gone_is_told_to_no_endpoint(
+    in_acme: Tenant, breached: Incident, now: datetime
+) -> None:
+    outgoing = to_endpoint(in_acme, breached, "incident.breached")
+    breached.clock_events.all().delete()
+    breached.delete()
+    with pytest.raises(Moot):
+        services.write_chat(outgoing, now=now)
