@@ -17,8 +17,6 @@ from tenancy.errors import Conflict, Invalid, NotFound
 from tenancy.models import (
     ApiToken,
     Membership,
-    OperatorEvent,
-    OperatorPersonal,
     Session,
     SupportGrant,
     Tenant,
@@ -26,6 +24,7 @@ from tenancy.models import (
 )
 from tenancy.permissions import require
 from tenancy.services import guards
+from tenancy.services.journal import erase_about
 from tenancy.states import Language, Role, StaffRole, TenantState
 from tenancy.transactions import atomic, emit, ref
 
@@ -130,8 +129,7 @@ def erase(user_ids: Sequence[int], *, by: Actor, now: datetime) -> int:
     Membership.objects.filter(user__in=ids).delete()
     _close_doors(ids, now=now)
     subjects = [ref(user) for user in found]
-    operators = OperatorEvent.objects.filter(subject__in=subjects).exclude(personal_hash="")
-    OperatorPersonal.objects.filter(event_id__in=operators.values("pk")).delete()
+    erase_about(subjects, schema=PUBLIC, reason="anonymised", by=by, now=now)
     for user in found:
         emit("user.anonymised", user, by=by, now=now, schema=PUBLIC)
     return len(found)

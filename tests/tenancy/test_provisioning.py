@@ -12,11 +12,12 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from tenancy import provisioning
 from tenancy.actors import Actor
+from tenancy.chains import verify
 from tenancy.context import PUBLIC, current_schema, entering_schema
 from tenancy.errors import Conflict, NotFound
 from tenancy.journal.models import Event
 from tenancy.models import SchemaTemplate, SpareSchema
-from tenancy.transactions import atomic, emit, verify
+from tenancy.transactions import atomic, emit
 from tests.tenancy.databases import catalogue, own_database
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)

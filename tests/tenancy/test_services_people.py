@@ -8,6 +8,7 @@ from django.conf import settings
 from tenancy import flags, services
 from tenancy.access import Denied, resolve
 from tenancy.actors import Actor
+from tenancy.chains import verify
 from tenancy.context import PUBLIC, entering
 from tenancy.errors import Conflict, Invalid, NotAllowed, NotFound
 from tenancy.journal.models import Event, EventPersonal
@@ -23,7 +24,6 @@ from tenancy.models import (
 )
 from tenancy.rules import secret_digest
 from tenancy.states import Role, StaffRole
-from tenancy.transactions import verify
 from tests import factories
 
 pytestmark = pytest.mark.django_db

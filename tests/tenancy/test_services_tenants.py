@@ -8,6 +8,7 @@ from django.db import connection
 
 from tenancy import hosts, services
 from tenancy.actors import Actor
+from tenancy.chains import verify
 from tenancy.context import PUBLIC, entering
 from tenancy.errors import Conflict, Invalid, NotAllowed
 from tenancy.models import (
@@ -26,7 +27,6 @@ from tenancy.models import (
     User,
 )
 from tenancy.states import Role, StaffRole, TenantState
-from tenancy.transactions import verify
 from tests import factories
 
 pytestmark = pytest.mark.django_db
