@@ -33,6 +33,10 @@ class Invalid(Refusal):
     code = "invalid"
 
 
+class InvalidHeader(Invalid):
+    """A header of the request is wrong: 400. `fields` names it."""
+
+
 class NotAllowed(Refusal):
     """The actor is known and may not do this: 403."""
 
@@ -56,6 +60,18 @@ class Conflict(Refusal):
         super().__init__(message, code=code)
         self.state = state
         self.legal_moves = tuple(legal_moves)
+
+
+class InProgress(Refusal):
+    """The same is being done right now: 409, and asking again in a moment helps."""
+
+    code = "in_progress"
+
+
+class Contradiction(Refusal):
+    """The request contradicts an earlier one: 422."""
+
+    code = "contradiction"
 
 
 class NoTenant(RuntimeError):

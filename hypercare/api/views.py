@@ -25,10 +25,11 @@ from tenancy.errors import Invalid
 from tenancy.journal.models import Event
 from tenancy.models import User
 from tenancy.web.authentication import actor_of
+from tenancy.web.idempotency import Idempotent
 
 
-class View(GenericAPIView[Any]):
-    """What the views below share: who asks, when, and input that is checked before anything else."""
+class View(Idempotent, GenericAPIView[Any]):
+    """What the views below share: who asks, when, input that is checked before anything else, POSTs done once."""
 
     actions: dict[str, str]
 
@@ -51,6 +52,10 @@ class ProjectView(View):
     def project(self) -> Project:
         seen = Project.objects.visible_to(self.actor, current_tenant())
         return get_object_or_404(seen, pk=self.kwargs["project"])
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        _row = self.project  # before anything else, so also before a stored answer is given again
 
 
 # ---- programs and projects ----------------------------------------------------------------------------------------

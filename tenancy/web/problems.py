@@ -22,7 +22,16 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from tenancy.context import request_id
-from tenancy.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
+from tenancy.errors import (
+    Conflict,
+    Contradiction,
+    InProgress,
+    Invalid,
+    InvalidHeader,
+    NotAllowed,
+    NotFound,
+    Refusal,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +62,8 @@ STATUSES: dict[type[Refusal], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    InProgress: 409,
+    Contradiction: 422,
     Refusal: 400,
 }
 # DRF's codes where ours differ.
@@ -146,11 +157,17 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
 
 def _refusal(request: Request, error: Refusal) -> HttpResponse:
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    errors = [_fault(request, field, error.code, why) for field, whys in error.fields.items() for why in whys]
+    in_body = not isinstance(error, InvalidHeader)
+    errors = [
+        _fault(request, field, error.code, why, in_body=in_body)
+        for field, whys in error.fields.items()
+        for why in whys
+    ]
     extra: dict[str, Any] = {}
     if isinstance(error, Conflict):
         extra = {"state": error.state, "legal_moves": error.legal_moves}
-    return problem(request, status, error.code, error, errors=errors, **extra)
+    headers = {"Retry-After": str(BUSY_RETRY_SECONDS)} if isinstance(error, InProgress) else {}
+    return problem(request, status, error.code, error, errors=errors, headers=headers, **extra)
 
 
 def _api_exception(request: Request, error: exceptions.APIException) -> HttpResponse:
@@ -193,9 +210,12 @@ def _walk(detail: Any, path: str = "") -> Iterator[tuple[str, exceptions.ErrorDe
         )
 
 
-def _fault(request: Request | HttpRequest, field: str, code: str, why: object) -> dict[str, object]:
+def _fault(
+    request: Request | HttpRequest, field: str, code: str, why: object, *, in_body: bool = True
+) -> dict[str, object]:
     fault: dict[str, object] = {"field": field, "code": code, "detail": str(why)}
-    if request.method not in ("GET", "HEAD", "DELETE"):  # those have no body that a pointer could point into
+    # Without a body there is nothing that a pointer could point into.
+    if in_body and request.method not in ("GET", "HEAD", "DELETE"):
         steps = field.replace("~", "~0").replace("/", "~1").replace("[", ".").replace("]", "")
         fault["pointer"] = "#" + "".join(f"/{step}" for step in steps.split(".") if step)
     return fault
