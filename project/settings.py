@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from project.thresholds import ConfigError, load_config
@@ -46,6 +47,19 @@ JOURNAL_KEYS = {
         "JOURNAL_KEYS", default={"dev": "ZGV2ZWxvcG1lbnQtb25seQ=="} if not PRODUCTION else environ.Env.NOTSET
     ).items()
 }
+# Signs the exported heads of the journals: 32 bytes of Ed25519, base64. JOURNAL_HEADS_DIR: where else than the log.
+JOURNAL_EXPORT_KEY = base64.b64decode(
+    env.str(
+        "JOURNAL_EXPORT_KEY",
+        default="ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtISE=" if not PRODUCTION else environ.Env.NOTSET,
+    )
+)
+JOURNAL_HEADS_DIR = Path(heads) if (heads := env.str("JOURNAL_HEADS_DIR", default="")) else None
+# Fernet keys of the stored credentials of endpoints, the first encrypts: CREDENTIAL_KEYS=new...,old...
+CREDENTIAL_KEYS = env.list(
+    "CREDENTIAL_KEYS",
+    default=["ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtISE="] if not PRODUCTION else environ.Env.NOTSET,
+)
 
 # ---- apps: every app is shared or a tenant's, none is both -------------------------------------------------------
 
@@ -197,6 +211,14 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = THRESHOLDS.delivery.SEND_TIMEOUT_SECONDS
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Hypercare <hypercare@{BASE_HOST}>")
 
+# ---- what is told to the world outside -------------------------------------------------------------------------
+
+# Endpoints on this machine: only where everything runs on one, and never in production.
+EGRESS_ALLOW_LOOPBACK = env.bool("EGRESS_ALLOW_LOOPBACK", default=False) and not PRODUCTION
+SLACK_BASE_URL = env.str("SLACK_BASE_URL", default="https://slack.com/api/")
+SLACK_HOOKS_URL = env.str("SLACK_HOOKS_URL", default="https://hooks.slack.com/")
+PAGERDUTY_URL = env.str("PAGERDUTY_URL", default="https://events.pagerduty.com")
+
 # ---- API ------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -260,6 +282,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": THRESHOLDS.delivery.EVERY_SECONDS,
         "options": _STALE,
     },
+    "retain": {"task": "tenancy.tasks.retain", "schedule": crontab(hour=3, minute=10)},
+    "export-heads": {"task": "tenancy.tasks.export_heads", "schedule": crontab(minute=5)},
     "refill-spares": {"task": "tenancy.tasks.refill_spares", "schedule": 60, "options": _STALE},
 }
 

@@ -1,4 +1,7 @@
-"""What the verbs of the public host's console ask for."""
+"""What the verbs of the consoles ask for."""
+
+from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -6,10 +9,13 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from timezone_field.forms import TimeZoneFormField
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from tenancy.models import Segment
+from tenancy import services
+from tenancy.context import current_tenant
+from tenancy.models import Preference, Segment
 from tenancy.rules import SLUG
-from tenancy.states import Language, Role, StaffRole
+from tenancy.states import Language, NoticeLevel, Role, StaffRole
 from tenancy.web.forms import ReasonForm, StaffField, TenantField, VerbForm
 
 ON_OFF = [("", "–"), ("on", _("on")), ("off", _("off"))]
@@ -119,3 +125,201 @@ class SegmentFlagForm(SwitchForm):
 
 class RoleForm(VerbForm):
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+
+
+# ---- endpoints ------------------------------------------------------------------------------------------------
+
+
+class SecretInput(forms.PasswordInput):
+    """Typed in, never shown: not while it is typed and not when the form comes back."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"autocomplete": "off"})
+
+
+class EventsField(forms.CharField):
+    """Names of events, one a line; `*` is all of them. For a channel that takes any event."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return (super().to_python(value) or "").split()
+
+
+class EndpointForm(VerbForm):
+    """What every endpoint has. Which events can be chosen depends on what its channel can carry."""
+
+    field_order = ["name", "address", "secret", "verbs", "urgent_only", "scope", "language", "time_zone"]
+    channel = ""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    verbs: forms.Field = forms.Field()
+    urgent_only = forms.BooleanField(
+        label=_("Only P1 and P2"), required=False, help_text=_("What is about anything less is left out.")
+    )
+    scope = forms.TypedChoiceField(label=_("Project"), coerce=UUID, empty_value=None, required=False)
+    language = forms.ChoiceField(label=_("Language"), choices=Language.choices, initial=Language.TURKISH)
+    time_zone = TimeZoneFormField(label=_("Time zone"), initial="Europe/Istanbul")
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["verbs"] = self._events(self.channel_of())
+        self._dress("verbs", self.fields["verbs"])
+        self._offer_scopes()
+
+    def channel_of(self) -> str:
+        return self.channel
+
+    def _events(self, channel: str) -> forms.Field:
+        if services.takes_any_event(channel):
+            text = _("Names as the journal has them, one a line; * is everything.")
+            return EventsField(label=_("Events"), initial=["*"], help_text=text)
+        return forms.MultipleChoiceField(
+            label=_("Events"),
+            choices=[(verb, verb) for verb in services.events_of(channel, services.tenant_here())],
+            widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        )
+
+    def _offer_scopes(self) -> None:
+        offered = self._scopes()
+        if offered:
+            cast(forms.ChoiceField, self.fields["scope"]).choices = [("", _("all projects")), *offered]
+        else:
+            del self.fields["scope"]
+
+    def _scopes(self) -> list[tuple[str, Any]]:
+        return [(str(scope), name) for scope, name in services.scopes_for(self.actor).items()]
+
+    def _dress(self, name: str, field: forms.Field) -> None:
+        if not isinstance(field.widget, forms.CheckboxSelectMultiple):
+            super()._dress(name, field)
+
+
+class WebhookForm(EndpointForm):
+    channel = services.WEBHOOK
+
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        help_text=_("Where we post to: a whole address that begins with https://."),
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
+    )
+
+
+class SlackForm(EndpointForm):
+    channel = services.SLACK
+
+    address = forms.CharField(
+        label=_("Channel's id"),
+        max_length=40,
+        help_text=_("At the bottom of the channel's details in Slack; it begins with C or G."),
+    )
+    secret = forms.CharField(
+        label=_("Bot's token"),
+        widget=SecretInput,
+        help_text=_("Begins with xoxb-. The bot has to be in the channel."),
+    )
+
+
+class SlackWebhookForm(EndpointForm):
+    channel = services.SLACK_WEBHOOK
+
+    secret = forms.CharField(
+        label=_("Webhook's address"),
+        widget=SecretInput,
+        help_text=_("As Slack shows it. Whoever knows it can post, so it is kept like a password."),
+    )
+
+
+class PagerDutyForm(EndpointForm):
+    channel = services.PAGERDUTY
+
+    secret = forms.CharField(
+        label=_("Routing key"),
+        widget=SecretInput,
+        help_text=_("Of an Events API v2 integration: 32 letters and digits."),
+    )
+
+
+class EndpointChangeForm(EndpointForm):
+    """Begins with what the endpoint is now. Its channel and its secret are not changed here."""
+
+    address = forms.CharField(label=_("Address"), max_length=500)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        (endpoint,) = self.subjects
+        self.initial = {name: getattr(endpoint, name) for name in self.fields}
+        if not endpoint.address:
+            del self.fields["address"]
+
+    def _scopes(self) -> list[tuple[str, Any]]:
+        """The actor's, and the one that is set, whoever set it."""
+        seen = super()._scopes()
+        scope = self.subjects[0].scope
+        if scope is None or str(scope) in dict(seen):
+            return seen
+        return [*seen, (str(scope), _("a project that you do not see"))]
+
+    def channel_of(self) -> str:
+        channel: str = self.subjects[0].channel
+        return channel
+
+
+class RotateForm(VerbForm):
+    """Asks for the new secret, unless we make it."""
+
+    secret = forms.CharField(label=_("New secret"), widget=SecretInput)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if self.subjects[0].channel == services.WEBHOOK:
+            del self.fields["secret"]
+
+
+# ---- notifications --------------------------------------------------------------------------------------------
+
+
+class TimeInput(forms.TimeInput):
+    """The browser's own."""
+
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M")
+
+
+class PreferenceForm(VerbForm):
+    level = forms.ChoiceField(label=_("Tell me"), choices=NoticeLevel.choices, initial=NoticeLevel.ALL)
+
+
+class DefaultPreferenceForm(PreferenceForm):
+    """Begins with what is set now."""
+
+    quiet_from = forms.TimeField(label=_("Quiet from"), required=False, widget=TimeInput)
+    quiet_until = forms.TimeField(
+        label=_("Quiet until"),
+        required=False,
+        widget=TimeInput,
+        help_text=_("In your own time zone. What is not urgent waits for their end; P1 and P2 never wait."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        mine = Preference.objects.filter(user=self.actor.user_id, tenant=current_tenant(), scope=None).first()
+        if mine:
+            self.initial = {name: getattr(mine, name) for name in self.fields}
+
+
+class ScopedPreferenceForm(PreferenceForm):
+    field_order = ["scope", "level"]
+
+    scope = forms.TypedChoiceField(label=_("Project"), coerce=UUID)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        offered = [(str(scope), name) for scope, name in services.scopes_for(self.actor).items()]
+        cast(forms.ChoiceField, self.fields["scope"]).choices = offered

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from tenancy import deadlines, deliveries, provisioning
+from tenancy import chains, deadlines, deliveries, provisioning, services
+from tenancy.actors import Actor
 from tenancy.web.tasks import PublicTask
 
 logger = logging.getLogger(__name__)
@@ -36,3 +37,21 @@ def refill_spares() -> None:
     )
     if made:
         logger.info("prepared %s spare schemas", made)
+
+
+@shared_task(base=PublicTask)
+def retain() -> None:
+    """Delete what is older than its retention."""
+    counts = {what: count for what, count in services.retain(now=timezone.now()).items() if count}
+    if counts:
+        logger.info("retention deleted %s", counts)
+
+
+@shared_task(base=PublicTask)
+def export_heads() -> None:
+    """Sign where every journal ends, to the log and to settings.JOURNAL_HEADS_DIR."""
+    exported = chains.export_heads(
+        folder=settings.JOURNAL_HEADS_DIR, by=Actor.system("journal-heads"), now=timezone.now()
+    )
+    for name, fault in exported.faults.items():
+        logger.error("the journal %s has no sound head: %s", name, fault)

@@ -1,10 +1,12 @@
-"""The shape of `/me`."""
+"""The shape of `/me` and what is below it."""
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from tenancy.states import Language, Role, StaffRole
+from tenancy.states import Language, NoticeLevel, Role, StaffRole
+from tenancy.web.serializers import StrictSerializer
 
 
 class UserSerializer(serializers.Serializer[Any]):
@@ -37,3 +39,51 @@ class MeSerializer(serializers.Serializer[Any]):
     staff_role = serializers.ChoiceField(StaffRole.choices, allow_null=True)
     read_only = serializers.BooleanField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     grant = GrantSerializer(allow_null=True)
+
+
+@extend_schema_field({"type": "string", "pattern": r"^([01]?\d|2[0-3]):[0-5]?\d$", "examples": ["22:00"]})
+class TimeOfDay(serializers.TimeField):
+    """Hours and minutes, without a zone."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(format="%H:%M", input_formats=["%H:%M"], **kwargs)
+
+
+class HoursSerializer(serializers.Serializer[Any]):
+    """Quiet hours as times of day in `time_zone`, the user's own; null when there are none."""
+
+    quiet_from = TimeOfDay(allow_null=True)
+    quiet_until = TimeOfDay(allow_null=True)
+    time_zone = serializers.CharField()
+
+
+class DefaultNoticeSerializer(HoursSerializer):
+    """What holds for every project without a setting of its own. `is_set` is false for what holds by itself."""
+
+    level = serializers.ChoiceField(NoticeLevel.choices)
+    is_set = serializers.BooleanField()
+
+
+class ScopeNoticeSerializer(DefaultNoticeSerializer):
+    """What holds for one project, quiet hours included. `is_set` is false when the default holds."""
+
+    scope = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class NotificationsSerializer(serializers.Serializer[Any]):
+    """`scopes` are the projects that you see."""
+
+    default = DefaultNoticeSerializer()
+    scopes = ScopeNoticeSerializer(many=True)
+
+
+class LevelInput(StrictSerializer):
+    level = serializers.ChoiceField(NoticeLevel.choices)
+
+
+class NoticeInput(LevelInput):
+    """Quiet hours that are left out are none: this replaces what was set."""
+
+    quiet_from = TimeOfDay(required=False, allow_null=True, default=None)
+    quiet_until = TimeOfDay(required=False, allow_null=True, default=None)

@@ -262,7 +262,7 @@ class Made:
     """What a verb says that made `row`: its page comes next."""
 
     said: str
-    row: Model
+    row: Model | None
 
     def __str__(self) -> str:
         return self.said

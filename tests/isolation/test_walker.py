@@ -227,7 +227,7 @@ def test_another_projects_or_tenants_id_is_not_there(parts, walked):
     ]
     visitors = [visitor for visitor in insiders(part) if visitor.name.startswith(("agent", "admin"))]
     for route in tenant_routes():
-        if not set(route.params) & {"project", "incident", "member", "pk", "object_id"}:
+        if not set(route.params) & {"project", "incident", "member", "pk", "object_id", "scope"}:
             continue
         own = route.path(values_for(route, part.shown, part.rows) or {})
         for ids, rows in elsewhere:
@@ -308,6 +308,7 @@ def test_the_public_host_shows_no_tenants_content(parts, public, walked):
     for route in routes(PUBLIC_URLS):
         walked["patterns"] += 1
         values = {"object_id": "1", "app_label": "tenancy", "url": "nothing-here/", "code": "not_found"}
+        values["scope"] = "01930000-0000-7000-8000-000000000000"
         assert set(route.params) <= set(values), f"no fixture for {route.label}"
         path = route.path(values)
         for visitor in visitors:

@@ -1,8 +1,9 @@
 """Three tenants whose rows have the same codes and numbers, and a canary in every text: what must never be seen."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -14,7 +15,7 @@ from tenancy import services
 from tenancy.actors import Actor
 from tenancy.context import enter, entering, leave
 from tenancy.journal.models import Event
-from tenancy.models import Membership, Tenant, User
+from tenancy.models import Delivery, Endpoint, Membership, Preference, Tenant, User
 from tenancy.sessions import SessionStore
 from tests import factories
 
@@ -47,6 +48,7 @@ def build(tenant: Tenant) -> Part:
         tenant, "agent", name=canary(tenant, "shown person outsider"), email=f"outsider@{tenant.slug}.example"
     )
     with entering(tenant):
+        endpoint, delivery = _told_outside(tenant, now)
         program = hypercare.create_program(
             code="ATLAS", name=canary(tenant, "shown program"), by=SYSTEM, now=now
         )
@@ -67,6 +69,8 @@ def build(tenant: Tenant) -> Part:
             )
             Incident.objects.filter(pk=incident.pk).update(number=1000 + (which == "hidden"))
             ids = {"project": project.pk, "program": program.pk, "incident": incident.pk, "member": member.pk}
+            ids["scope"] = project.pk
+            who = part.people["admin" if which == "shown" else "outsider"]
             event = Event.objects.get(verb="incident.reported", subject=f"incident:{incident.pk}")
             clock_event = ClockEvent.objects.filter(incident=incident).first()
             rows = {
@@ -77,12 +81,45 @@ def build(tenant: Tenant) -> Part:
                 Event: event.pk,
                 ClockEvent: clock_event and clock_event.pk,
                 Membership: Membership.objects.get(user=member.user, tenant=tenant).pk,
+                Endpoint: endpoint.pk,
+                Delivery: delivery.pk,
+                Preference: Preference.objects.create(tenant=tenant, user=who, scope=project.pk).pk,
             }
             (part.shown if which == "shown" else part.hidden).update(ids)
             (part.rows if which == "shown" else part.hidden_rows).update(
                 {model._meta.label_lower: str(pk) for model, pk in rows.items()}
             )
     return part
+
+
+def _told_outside(tenant: Tenant, now: datetime) -> tuple[Endpoint, Delivery]:
+    """An endpoint, and one message to it that is dead. Both are the tenant's, whatever the project."""
+    endpoint, _secret = services.create_endpoint(
+        tenant=tenant,
+        channel="webhook",
+        name=canary(tenant, "shown endpoint"),
+        address=f"https://{canary(tenant, 'shown')}.example.com/hook",
+        verbs=["incident.breached"],
+        language="en",
+        time_zone="UTC",
+        by=SYSTEM,
+        now=now,
+    )
+    delivery = Delivery.objects.create(
+        tenant=tenant,
+        event=uuid4(),
+        message="incident.breached",
+        subject="incident:1",
+        recipient=f"endpoint:{endpoint.pk}",
+        channel="webhook",
+        dedupe_key="walk",
+        state="dead",
+        last_error=canary(tenant, "shown error"),
+        next_try_at=now,
+        created_at=now,
+        dead_at=now,
+    )
+    return endpoint, delivery
 
 
 def session_cookie(tenant: Tenant, user: User) -> str:

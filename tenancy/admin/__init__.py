@@ -1,0 +1,29 @@
+"""The consoles' pages about tenants and people, flags, and what waits, is told and is recorded.
+
+Imported in the order of the side menu.
+"""
+
+# isort: off
+from tenancy.admin import (
+    tenants,
+    people,
+    flags,
+    machinery,
+    deliveries,
+    endpoints,
+    notifications,
+    records,
+    board,
+)
+
+__all__ = [
+    "board",
+    "deliveries",
+    "endpoints",
+    "flags",
+    "machinery",
+    "notifications",
+    "people",
+    "records",
+    "tenants",
+]

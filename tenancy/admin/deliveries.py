@@ -1,0 +1,180 @@
+"""What was told to whom: all of it for us, a tenant's own for its admins."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter, display, register
+from django.db.models import BigIntegerField, Case, OuterRef, QuerySet, Subquery, When
+from django.db.models.functions import Cast, Substr
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from unfold.enums import ActionVariant
+
+from tenancy import deliveries
+from tenancy.actors import Actor
+from tenancy.admin.machinery import OfTenant
+from tenancy.admin.sections import INTEGRATIONS, MACHINERY, Cleaned
+from tenancy.context import current_tenant
+from tenancy.errors import Conflict
+from tenancy.models import Delivery, Endpoint, User
+from tenancy.states import DeliveryState
+from tenancy.web.admin import ModelAdmin, Verb, moment, pill, public_site, tenant_site
+from tenancy.web.forms import ReasonForm
+
+DELIVERY_TONES = {
+    DeliveryState.PENDING: "",
+    DeliveryState.LEASED: "",
+    DeliveryState.SENT: "ok",
+    DeliveryState.AMBIGUOUS: "soon",
+    DeliveryState.DEAD: "late",
+}
+STUCK = (DeliveryState.DEAD, DeliveryState.AMBIGUOUS)
+
+
+def _replay_delivery(row: Delivery, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
+    if not deliveries.replay(delivery=row, reason=cleaned["reason"], by=by, now=now):
+        raise Conflict(
+            _("This delivery is neither dead nor ambiguous: there is nothing to replay."), state=row.state
+        )
+    return str(_("It has all its tries again and goes out with the next dispatch."))
+
+
+def _replay_verb(action: str) -> Verb:
+    return Verb(
+        "replay",
+        _("Replay…"),
+        action,
+        _replay_delivery,
+        ReasonForm,
+        "replay",
+        ActionVariant.PRIMARY,
+        _("It gets all its tries again. An ambiguous one may reach its receiver twice."),
+        lambda row: row.state in STUCK,
+        action,
+    )
+
+
+class AnyDeliveryAdmin(ModelAdmin):
+    """What both lists of deliveries show."""
+
+    title = _("Deliveries")
+    icon = "outgoing_mail"
+    list_filter_submit = True
+    date_hierarchy = "created_at"
+    ordering = ["-created_at", "-id"]
+
+    @display(description=_("created at"), ordering="created_at")
+    def created(self, row: Delivery) -> SafeString | str:
+        return moment(row.created_at)
+
+    @display(description=_("sent at"), ordering="sent_at")
+    def sent(self, row: Delivery) -> SafeString | str:
+        return moment(row.sent_at)
+
+    @display(description=_("state"), ordering="state")
+    def standing(self, row: Delivery) -> SafeString:
+        return pill(row.get_state_display(), DELIVERY_TONES[DeliveryState(row.state)])
+
+
+@register(Delivery, site=public_site)
+class DeliveryAdmin(AnyDeliveryAdmin):
+    section = MACHINERY
+    read_action = "delivery.read"
+    list_display = [
+        "created",
+        "tenant",
+        "message",
+        "subject",
+        "recipient",
+        "channel",
+        "standing",
+        "attempts",
+        "sent",
+    ]
+    list_filter = ["state", "channel", ("tenant", OfTenant)]
+    list_select_related = ["tenant"]
+    search_fields = ["message", "recipient", "subject", "tenant__slug"]
+    fields = [
+        ("tenant", "standing"),
+        ("message", "subject"),
+        ("recipient", "channel", "dedupe_key"),
+        ("created_at", "next_try_at", "sent_at", "dead_at"),
+        ("attempts", "provider_ref"),
+        "last_error",
+        "event",
+    ]
+    verbs = [_replay_verb("delivery.replay")]
+
+
+class EndpointFilter(SimpleListFilter):
+    """One of the tenant's endpoints."""
+
+    title = _("endpoint")
+    parameter_name = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        own = Endpoint.objects.filter(tenant=current_tenant()).values_list("pk", "name")
+        return [(str(pk), name) for pk, name in own]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(recipient=f"endpoint:{value}")
+
+
+@register(Delivery, site=tenant_site)
+class TenantDeliveryAdmin(AnyDeliveryAdmin):
+    section = INTEGRATIONS
+    read_action = "delivery.own"
+    list_display = [
+        "created",
+        "message",
+        "subject",
+        "receiver",
+        "channel",
+        "standing",
+        "attempts",
+        "sent",
+        "error",
+    ]
+    list_filter = ["state", "channel", EndpointFilter]
+    search_fields = ["message", "subject"]
+    fields = [
+        ("message", "subject"),
+        ("receiver", "channel", "standing"),
+        ("created_at", "next_try_at", "sent_at", "dead_at"),
+        ("attempts", "provider_ref"),
+        "last_error",
+        "key",
+        "event",
+    ]
+    verbs = [_replay_verb("delivery.own.replay")]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        # Deliveries are shared rows: the schema does not keep other tenants' out, this does.
+        own = super().get_queryset(request).filter(tenant=current_tenant())
+        numbered = own.annotate(user_id=_number_after("user:"), endpoint_id=_number_after("endpoint:"))
+        users = User.objects.filter(pk=OuterRef("user_id"))
+        endpoints = Endpoint.objects.filter(pk=OuterRef("endpoint_id"), tenant=OuterRef("tenant"))
+        return numbered.annotate(
+            person=Subquery(users.values("name")[:1]), endpoint=Subquery(endpoints.values("name")[:1])
+        )
+
+    @display(description=_("recipient"), ordering="recipient")
+    def receiver(self, row: Any) -> str:
+        return row.person or row.endpoint or row.recipient
+
+    @display(description=_("key of its repeats"))
+    def key(self, row: Delivery) -> str:
+        return row.key
+
+    @display(description=_("last error"))
+    def error(self, row: Delivery) -> str:
+        return Truncator(row.last_error).chars(80)
+
+
+def _number_after(prefix: str) -> Case:
+    """The number in a recipient that begins with `prefix`, else NULL."""
+    number = Cast(Substr("recipient", len(prefix) + 1), BigIntegerField())
+    return Case(When(recipient__startswith=prefix, then=number))
