@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from project import supervisor
 
-PORT, MAIL_PORT = 8000, 1025
+PORT, MAIL_PORT, HOOK_PORT = 8000, 1025, 1080
 PATIENCE = 120.0  # seconds until it is said what is not ready
 _PORTS = 200  # how many are tried
 _OK = 200
@@ -38,6 +38,7 @@ class Place(NamedTuple):
     host: str
     port: int
     mail_port: int
+    hook_port: int
     folder: Path
 
     @property
@@ -51,6 +52,11 @@ class Place(NamedTuple):
     @property
     def mail(self) -> Path:
         return self.folder / "mail"
+
+    @property
+    def hook(self) -> str:
+        """Where the demo's endpoint listens."""
+        return f"http://127.0.0.1:{self.hook_port}/"
 
     @property
     def notes(self) -> Path:
@@ -106,7 +112,8 @@ def processes(place: Place) -> dict[str, list[str]]:
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING"]
     worker += ["--without-gossip", "--without-mingle"]
     beat = [*celery, "beat", "--loglevel", "WARNING", "--schedule", str(place.folder / "beat")]
-    mail = [*python, "project.mailbox", "--port", str(place.mail_port), "--dir", str(place.mail)]
+    mail = [*python, "project.mailbox", "--port", str(place.mail_port), "--http-port", str(place.hook_port)]
+    mail += ["--dir", str(place.mail)]
     return {
         "mail": mail,
         "web": ["/usr/bin/env", "PROCESS=web", *web],

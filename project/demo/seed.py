@@ -24,8 +24,8 @@ from tenancy import deadlines, deliveries, services
 from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.flags import PROJECT_SCOPE
-from tenancy.models import Deadline, Delivery, Segment, SupportGrant, Tenant, User
-from tenancy.states import DeliveryState, Role, StaffRole
+from tenancy.models import Deadline, Delivery, Endpoint, Segment, SupportGrant, Tenant, User
+from tenancy.states import DeliveryState, Role, StaffRole, TenantState
 from tenancy.transactions import atomic
 
 SYSTEM = Actor.system("demo")
@@ -45,6 +45,28 @@ def seed(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:
     """
     with atomic():
         return _Seeding(plans, now).play()
+
+
+def connect(address: str, *, now: datetime, slug: str = data.TENANTS[0].slug) -> None:
+    """Let a tenant's service desk hear of every event at `address`, wherever it was before."""
+    tenant = Tenant.objects.filter(slug=slug, state=TenantState.ACTIVE).first()
+    if tenant is None:
+        return
+    given = {
+        "name": "Service desk",
+        "address": address,
+        "verbs": ["*"],
+        "language": tenant.language,
+        "time_zone": str(tenant.time_zone),
+        "by": SYSTEM,
+        "now": now,
+    }
+    with entering(tenant):
+        there = Endpoint.objects.filter(tenant=tenant, name=given["name"]).first()
+        if there is None:
+            services.create_endpoint(tenant=tenant, channel="webhook", **given)
+        else:
+            services.change_endpoint(endpoint=there, scope=there.scope, **given)
 
 
 def post(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:

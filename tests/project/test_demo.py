@@ -19,12 +19,12 @@ from hypercare.states import IncidentType, RootCauseCategory, Severity, SupportL
 from project.demo import cases, data, logins, run, seed
 from project.management.commands import demo
 from tenancy.access import Denied, resolve
+from tenancy.chains import verify
 from tenancy.context import PUBLIC, entering
 from tenancy.errors import Invalid
 from tenancy.models import ApiToken, Deadline, Delivery, OperatorEvent, SupportGrant, Tenant, User
 from tenancy.rules import secret_digest
 from tenancy.states import Role, StaffRole
-from tenancy.transactions import verify
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 PLANS = tuple(
@@ -181,7 +181,7 @@ def test_a_failure_leaves_nothing_behind(played):
 
 @pytest.fixture
 def place(tmp_path) -> run.Place:
-    return run.Place("localhost", 8123, 1125, tmp_path)
+    return run.Place("localhost", 8123, 1125, 1180, tmp_path)
 
 
 @pytest.fixture

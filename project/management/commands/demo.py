@@ -21,6 +21,7 @@ from hypercare.services import report_incident
 from hypercare.services.people import project_roles
 from hypercare.states import ClockKind
 from project.demo import cases, data, logins, run, seed
+from project.demo.account import account
 from project.mailbox import Mailbox
 from tenancy.actors import Actor
 from tenancy.context import entering
@@ -34,13 +35,17 @@ BREACHES_IN = timedelta(seconds=60)
 class Command(BaseCommand):
     help = (
         "Migrates, makes the demo tenants if there are none, and runs web, worker, beat and a mailbox until Ctrl-C. "
-        "While it runs, --incident opens a P1 that breaches in a minute, and --mail shows the newest mail."
+        "While it runs, --incident opens a P1 that breaches in a minute, --mail shows the newest mail, and --account "
+        "compares what was to be told with what the mailbox got."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--incident", action="store_true", help="Open a P1 that breaches in 60 seconds.")
         what.add_argument("--mail", action="store_true", help="Show the newest mail as text.")
+        what.add_argument(
+            "--account", action="store_true", help="Account for every message; exit 1 if one is missing."
+        )
         parser.add_argument("--tenant", default="acme", metavar="SLUG", help="Whose incident (%(default)s).")
         parser.add_argument(
             "--port",
@@ -59,6 +64,8 @@ class Command(BaseCommand):
                 self._incident(options["tenant"])
             elif options["mail"]:
                 self._mail()
+            elif options["account"]:
+                self._account()
             else:
                 with run.alone(FOLDER):
                     self._demo(options["port"])
@@ -71,12 +78,14 @@ class Command(BaseCommand):
 
     def _demo(self, wanted: int) -> None:
         began = time.monotonic()
-        place = run.Place(settings.BASE_HOST, run.free_port(wanted), run.free_port(run.MAIL_PORT), FOLDER)
+        port, mail, hook = (run.free_port(port) for port in (wanted, run.MAIL_PORT, run.HOOK_PORT))
+        place = run.Place(settings.BASE_HOST, port, mail, hook, FOLDER)
         if place.port != wanted:
             self.stdout.write(f"Port {wanted} is taken: serving on {place.port}.")
         self._look_at(place)
         call_command("migrate", verbosity=0)
         news = self._fill(place)
+        seed.connect(place.hook, now=timezone.now())
         found = logins.notes(place, now=timezone.now())
         logins.write(found, place.notes)
         connections.close_all()
@@ -90,6 +99,7 @@ class Command(BaseCommand):
             "PYTHONPATH": path,
             "BASE_URL": place.base_url,
             "EMAIL_URL": f"smtp://127.0.0.1:{place.mail_port}",
+            "EGRESS_ALLOW_LOOPBACK": "true",
         }
         run.start(place, env, greeting(found, place, news))
 
@@ -98,6 +108,7 @@ class Command(BaseCommand):
         """Settings were read before the ports were known; the history's mails are rendered and sent from here."""
         settings.BASE_URL = place.base_url
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", place.mail_port
+        settings.EGRESS_ALLOW_LOOPBACK = True
 
     def _fill(self, place: run.Place) -> str:
         """Make the tenants if none of them is there, and say what is."""
@@ -175,6 +186,19 @@ class Command(BaseCommand):
         body = part.get_content() if part else ""
         count = sum(1 for _path in folder.glob("*.eml"))
         self.stdout.write(f"{heads}\n\n{body}\n({newest}, the newest of {count})")
+
+    def _account(self) -> None:
+        found = account(FOLDER / "mail")
+        told = sum(found.states.values())
+        states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
+        self.stdout.write(
+            f"{told} mails and webhooks were to be sent: {states or 'none'}.\n"
+            f"{found.arrived} are in the mailbox; {found.repeated} came again, with the id they had;"
+            f" {len(found.missing)} are missing, {found.strange} are nobody's."
+        )
+        if not found.balanced:
+            raise CommandError("\n".join(["It does not add up (yet).", *found.missing]))
+        self.stdout.write("Every message is accounted for.")
 
 
 def greeting(found: logins.Notes, place: run.Place, news: str) -> str:

@@ -1,0 +1,151 @@
+"""Sixteen writers of one tenant, each transaction 20 ms of work and one journal line; beside it the same with a
+line in no chain, and with none.
+
+`python -m project.embedded -- python -m bench.journal`. Works in a database of its own; the writers are spread
+over processes, so that Python's lock is not what is measured. `--write` is such a process.
+"""
+
+import argparse
+import itertools
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from statistics import median
+from uuid import uuid4
+
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from bench.deliveries import environment
+from bench.measure import Row, show
+from bench.tenants import BY, create, spares
+from hypercare import services as hypercare
+from hypercare.models import Program
+from tenancy.chains import verify
+from tenancy.context import entering
+from tenancy.journal.models import Event
+from tenancy.models import Tenant
+from tenancy.transactions import _inserted, atomic, emit
+from tests.tenancy.databases import own_database
+
+PROCESSES, THREADS = 4, 4
+WORK_SECONDS = 0.02
+SECONDS = 3
+ROUNDS = 5
+_seq = itertools.count(os.getpid() * 10**9)  # of lines in no chain: only different
+
+
+def line(program: object, count: int, way: str) -> None:
+    """Write the line as `way` says: "chain", "line" (the same row, in no chain), "none"."""
+    if way == "chain":
+        emit("bench.done", f"program:{program}", by=BY, now=timezone.now(), data={"n": count})
+    elif way == "line":
+        with connection.cursor() as cursor:
+            fields = {
+                "actor_kind": BY.kind,
+                "actor_name": BY.name,
+                "verb": "bench.line",
+                "data": {"n": count},
+            }
+            event = Event(
+                seq=next(_seq), at=timezone.now(), subject=f"program:{program}", key_id="-", **fields
+            )
+            cursor.execute(*_inserted([event]))
+
+
+def write(tenant: Tenant, program: object, ends: float, done: list[int], *, way: str) -> None:
+    """Transactions until `ends`: an UPDATE, the work, and the line."""
+    count = 0
+    with entering(tenant):
+        while time.time() < ends:
+            with atomic():
+                Program.objects.filter(pk=program).update(name=f"Bench {count}")
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_sleep(%s)", [WORK_SECONDS])
+                line(program, count, way)
+            count += 1
+    connection.close()
+    done.append(count)
+
+
+def process(slug: str, starts: float, *, way: str) -> None:
+    """THREADS writers, each with a row of its own; prints how many transactions they committed."""
+    tenant = Tenant.objects.get(slug=slug)
+    now, done = timezone.now(), []
+    with entering(tenant):
+        rows = [
+            hypercare.create_program(code=f"B{uuid4().hex[:12].upper()}", name="Bench", by=BY, now=now).pk
+            for _ in range(THREADS)
+        ]
+    time.sleep(max(0.0, starts - time.time()))
+    threads = [
+        threading.Thread(target=write, args=(tenant, row, starts + SECONDS, done), kwargs={"way": way})
+        for row in rows
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(json.dumps(sum(done)))
+
+
+def rate(slug: str, way: str) -> float:
+    """Transactions a second of all writers."""
+    command = [
+        sys.executable,
+        "-m",
+        "bench.journal",
+        "--write",
+        slug,
+        "--starts",
+        str(time.time() + 6),
+        "--way",
+        way,
+    ]
+    env = environment({"smtp": 0})
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env) for _ in range(PROCESSES)]
+    return sum(json.loads(one.communicate()[0]) for one in running) / SECONDS
+
+
+def main() -> list[Row]:
+    """Measure in turn, and prove the chain that came of it."""
+    logging.disable(logging.ERROR)
+    with own_database(empty=True):
+        call_command("migrate", verbosity=0)
+        spares(1)
+        tenant = create()
+        rates: dict[str, list[float]] = {"chain": [], "line": [], "none": []}
+        for _ in range(ROUNDS):
+            for way, found in rates.items():
+                found.append(rate(tenant.slug, way))
+        with entering(tenant), connection.cursor() as cursor:
+            # the lines in no chain go, as a superuser could have it, and the chain is proven
+            cursor.execute("ALTER TABLE journal_event DISABLE TRIGGER ALL")
+            cursor.execute("DELETE FROM journal_event WHERE key_id = '-'")
+        links = verify(tenant.schema_name)
+        with entering(tenant):
+            lines = Event.objects.filter(verb="bench.done").count()
+        print(f"{lines} lines of {PROCESSES * THREADS} writers; {links} links hold")
+    chain, loose, none = (median(rates[way]) for way in ("chain", "line", "none"))
+    writers = f"{PROCESSES * THREADS} writers of {WORK_SECONDS * 1000:.0f} ms"
+    return [
+        Row(f"{writers}: a line in the chain / in none", chain, loose, unit="1/s"),
+        Row(f"{writers}: a line in the chain / no line", chain, none, unit="1/s"),
+    ]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", metavar="SLUG")
+    parser.add_argument("--starts", type=float, default=0.0)
+    parser.add_argument("--way", default="chain")
+    options = parser.parse_args()
+    if options.write:
+        process(options.write, options.starts, way=options.way)
+    else:
+        show(main())

@@ -1,0 +1,56 @@
+"""What was to be told by mail and webhook, beside what the demo's mailbox got."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from pathlib import Path
+
+from observability.channels import message_id
+from tenancy.models import Delivery
+from tenancy.states import DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Counts of deliveries by state, and how the mailbox differs from those that were sent; `missing` by key."""
+
+    states: dict[str, int]
+    arrived: int
+    missing: tuple[str, ...]
+    repeated: int
+    strange: int
+
+    @property
+    def balanced(self) -> bool:
+        """Nothing waits, nothing was given up, and each message is there: a repeat, with its key, counts once."""
+        unsent = sum(count for state, count in self.states.items() if state != DeliveryState.SENT)
+        return not (unsent or self.missing or self.strange)
+
+
+def account(mailbox: Path) -> Account:
+    """Compare all deliveries by mail and webhook with the Message-IDs and webhook-ids in `mailbox`."""
+    rows = list(Delivery.objects.filter(channel__in=["email", "webhook"]))
+    told = {row.key if row.channel == "webhook" else message_id(row): row for row in rows}
+    arrived = Counter([*_mails(mailbox), *_hooks(mailbox)])
+    sent = {key for key, row in told.items() if row.state == DeliveryState.SENT}
+    return Account(
+        states=dict(Counter(row.state for row in rows)),
+        arrived=len(arrived),
+        missing=tuple(sorted(sent - arrived.keys())),
+        repeated=arrived.total() - len(arrived),
+        strange=len(arrived.keys() - told.keys()),
+    )
+
+
+def _mails(mailbox: Path) -> Iterator[str]:
+    for path in mailbox.glob("*.eml"):
+        yield str(message_from_bytes(path.read_bytes(), policy=policy.default)["Message-ID"]).strip()
+
+
+def _hooks(mailbox: Path) -> Iterator[str]:
+    for path in mailbox.glob("*.json"):
+        yield {name.lower(): value for name, value in json.loads(path.read_bytes())["headers"].items()}[
+            "webhook-id"
+        ]
