@@ -7,6 +7,7 @@ from django.contrib.admin import SimpleListFilter, display, register
 from django.db.models import BigIntegerField, Case, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -30,6 +31,7 @@ DELIVERY_TONES = {
     DeliveryState.AMBIGUOUS: "soon",
     DeliveryState.DEAD: "late",
 }
+_LONG_KEY = 12  # characters: numbers are shorter, UUIDs are longer
 STUCK = (DeliveryState.DEAD, DeliveryState.AMBIGUOUS)
 
 
@@ -69,6 +71,13 @@ class AnyDeliveryAdmin(ModelAdmin):
     def created(self, row: Delivery) -> SafeString | str:
         return moment(row.created_at)
 
+    @display(description=_("subject"), ordering="subject")
+    def about(self, row: Delivery) -> SafeString:
+        """What the row is about, short enough for a line; the whole of it when pointed at."""
+        kind, _sep, key = row.subject.partition(":")
+        short = f"{kind} …{key[-6:]}" if len(key) > _LONG_KEY else f"{kind} {key}".strip()
+        return format_html('<span class="hc-nowrap" title="{}">{}</span>', row.subject, short)
+
     @display(description=_("sent at"), ordering="sent_at")
     def sent(self, row: Delivery) -> SafeString | str:
         return moment(row.sent_at)
@@ -86,7 +95,7 @@ class DeliveryAdmin(AnyDeliveryAdmin):
         "created",
         "tenant",
         "message",
-        "subject",
+        "about",
         "recipient",
         "channel",
         "standing",
@@ -130,7 +139,7 @@ class TenantDeliveryAdmin(AnyDeliveryAdmin):
     list_display = [
         "created",
         "message",
-        "subject",
+        "about",
         "receiver",
         "channel",
         "standing",

@@ -165,10 +165,10 @@ class AnyEndpointAdmin(ModelAdmin):
         "overlap",
     ]
     list_verbs = [
-        _adding("add-webhook", services.WEBHOOK, _("Add webhook…"), WebhookForm),
-        _adding("add-slack", services.SLACK, _("Add Slack channel…"), SlackForm),
-        _adding("add-slack-webhook", services.SLACK_WEBHOOK, _("Add Slack webhook…"), SlackWebhookForm),
-        _adding("add-pagerduty", services.PAGERDUTY, _("Add PagerDuty…"), PagerDutyForm),
+        _adding("add-webhook", services.WEBHOOK, _("Webhook…"), WebhookForm),
+        _adding("add-slack", services.SLACK, _("Slack channel…"), SlackForm),
+        _adding("add-slack-webhook", services.SLACK_WEBHOOK, _("Slack webhook…"), SlackWebhookForm),
+        _adding("add-pagerduty", services.PAGERDUTY, _("PagerDuty…"), PagerDutyForm),
     ]
     verbs = [
         Verb(

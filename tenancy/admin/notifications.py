@@ -45,6 +45,7 @@ class PreferenceAdmin(ModelAdmin):
     title = _("My notifications")
     icon = "notifications"
     read_action = "me.read"
+    list_before_template = "console/notifications.html"
     list_display = ["project", "level", "quiet"]
     fields = [("project", "level"), "quiet"]
     list_verbs = [

@@ -58,7 +58,7 @@ def test_story_of_an_incident_is_told_in_words(acme, reader, report, users, now)
         (users["customer"].name, "olayı bildirdi"): "önem derecesi: P1 sistem durdu, kaynak: kişi",
         ("sistem", "SLA ihlali kaydetti"): (
             "önem derecesi: P1 sistem durdu, SLA süresi: İlk yanıt, hedef: 1 sa, geçen süre: 1 sa 5 dk, "
-            f"süre sonu: 2026-11-18 11:55, haber verilenler: {people}"
+            f"süre sonu: 2026-11-18 11:55, ilgililer: {people}"
         ),
         (users["agent"].name, "olayı atadı"): f"atanan: – → {users['agent'].name}",
         (users["agent"].name, "olayı çözdü"): ("durum: açık → çözüldü, kök neden kategorisi: yapılandırma"),
