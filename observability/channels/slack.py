@@ -5,7 +5,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -26,6 +26,7 @@ _HEADER, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10
 _PAGE = 200  # messages asked for at once
 _SKEW_SECONDS = 60  # how far our clock may be ahead of Slack's
 _EVENT = "hypercare_delivery"
+_THREADS_LAST = timedelta(days=2)  # how far back the beginning of a thread is looked for
 _OK, _BROKEN = 200, 500
 
 _GONE = frozenset({"channel_not_found", "is_archived"})
@@ -64,13 +65,17 @@ class SlackChannel:
         assert audience.endpoint is not None
         slack = _Slack(audience.endpoint)
         root = slack.root_of(audience.thread)
-        found = slack.find(delivery.key, since=delivery.created_at, root=root) if _repeated(delivery) else ""
+        found = ""
+        if _repeated(delivery):
+            # Its sender may have died before it said where the thread is that it had begun or answered in.
+            root = root or slack.find_root(delivery.subject, since=delivery.created_at)
+            found = slack.find(delivery.key, since=delivery.created_at, root=root)
         with translation.override(audience.language):
             if not found and root:
-                found = slack.reply(content.news, root=root, key=delivery.key)
+                found = slack.reply(content.news, root=root, delivery=delivery)
             if not found:
-                return slack.reference(slack.begin(content, key=delivery.key))
-            if root:
+                return slack.reference(slack.begin(content, delivery=delivery))
+            if root and found != root:
                 slack.update(content.standing, root=root)
         return slack.reference(root or found)
 
@@ -131,21 +136,31 @@ class _Slack:
         """The `ts` of the message that carries `key`, or nothing. It may be in the thread or have begun one."""
         oldest = f"{since.timestamp() - _SKEW_SECONDS:.6f}"
         for message in self._replies(root, oldest) if root else ():
-            if _key(message) == key:
+            if _payload(message).get("key") == key:
                 return str(message["ts"])
         for message in self._all(self._web.conversations_history, oldest=oldest):
-            if _key(message) == key:
+            if _payload(message).get("key") == key:
                 return str(message["ts"])
         return ""
 
-    def begin(self, content: Chat, *, key: str) -> str:
-        """Post a thread's first message, with the news as a line of context. Returns its `ts`."""
-        return self._post(_message(content.standing, aside=content.news), key=key)
+    def find_root(self, subject: str, *, since: datetime) -> str:
+        """The `ts` of the first message about `subject` of the last days, or nothing."""
+        oldest = f"{(since - _THREADS_LAST).timestamp():.6f}"
+        about = [
+            str(message["ts"])
+            for message in self._all(self._web.conversations_history, oldest=oldest)
+            if _payload(message).get("subject") == subject
+        ]
+        return min(about, default="")
 
-    def reply(self, news: Card, *, root: str, key: str) -> str:
+    def begin(self, content: Chat, *, delivery: Delivery) -> str:
+        """Post a thread's first message, with the news as a line of context. Returns its `ts`."""
+        return self._post(_message(content.standing, aside=content.news), delivery)
+
+    def reply(self, news: Card, *, root: str, delivery: Delivery) -> str:
         """Post into the thread and return the `ts`; nothing if somebody has deleted the thread."""
         try:
-            return self._post(_message(news), key=key, thread_ts=root)
+            return self._post(_message(news), delivery, thread_ts=root)
         except Refused as refused:
             if refused.code in _NO_THREAD:
                 return ""
@@ -159,8 +174,9 @@ class _Slack:
             if refused.code not in _FIXED:
                 raise
 
-    def _post(self, message: dict[str, Any], *, key: str, thread_ts: str | None = None) -> str:
-        metadata = {"event_type": _EVENT, "event_payload": {"key": key}}
+    def _post(self, message: dict[str, Any], delivery: Delivery, *, thread_ts: str | None = None) -> str:
+        payload = {"key": delivery.key, "subject": delivery.subject}
+        metadata = {"event_type": _EVENT, "event_payload": payload}
         posted = self._ask(
             self._web.chat_postMessage,
             channel=self._channel,
@@ -214,12 +230,11 @@ def _repeated(delivery: Delivery) -> bool:
     return delivery.attempts > 1 or bool(delivery.last_error)
 
 
-def _key(message: dict[str, Any]) -> str | None:
+def _payload(message: dict[str, Any]) -> dict[str, Any]:
+    """What a message of ours carries; nothing for others'."""
     metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != _EVENT:
-        return None
-    key: str | None = metadata.get("event_payload", {}).get("key")
-    return key
+    ours: bool = metadata.get("event_type") == _EVENT
+    return metadata.get("event_payload") or {} if ours else {}
 
 
 def _meaning(answer: SlackResponse) -> Exception:

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -120,8 +120,8 @@ def dispatch(*, clock: Callable[[], datetime]) -> Dispatched:
             busy = lanes.busy()
             on_time = time.monotonic() < ends
             batch = claim(now=clock(), busy=busy) if on_time and len(busy) < limits.THREADS else []
-            unwritten = [result for job in _jobs(batch, clock=clock) if (result := _put(lanes, job))]
-            results = unwritten + lanes.results()
+            unsent = [result for row in _written(batch, lanes, clock=clock) if (result := _put(lanes, row))]
+            results = unsent + lanes.results()
             mark(results, total=total)
             if not batch and not results and not busy:
                 break
@@ -139,11 +139,16 @@ def _put(lanes: Lanes, job: Job | Result) -> Result | None:
     return None
 
 
-def _jobs(batch: Sequence[Delivery], *, clock: Callable[[], datetime]) -> Iterable[Job | Result]:
+def _written(
+    batch: Sequence[Delivery], lanes: Lanes, *, clock: Callable[[], datetime]
+) -> Iterator[Job | Result]:
     """Each row rendered in its tenant for its reader, or what came in the way."""
     tenants = Tenant.objects.in_bulk({row.tenant_id for row in batch})
     readers = _Readers(batch)
     for row in batch:
+        if lanes.blocked(row):
+            yield Result(row, clock(), tried=False)
+            continue
         try:
             yield _job(row, tenants[row.tenant_id], readers.audience(row))
         except DatabaseError:
@@ -239,10 +244,9 @@ def mark(results: Sequence[Result], *, total: Dispatched) -> None:
         well = [int(one.row.recipient.partition(":")[2]) for one in sent if _is_endpoints(one.row)]
         if well:
             Endpoint.objects.filter(pk__in=well, failing_since__isnull=False).update(failing_since=None)
+    _put_back([result for result in results if not result.tried])
     for result in results:
-        if not result.tried:
-            _put_back(result)
-        elif result.error is not None:
+        if result.tried and result.error is not None:
             with atomic():
                 _failed(result, result.error, total=total)
 
@@ -251,15 +255,22 @@ def _mine(row: Delivery) -> "QuerySet[Delivery]":
     return Delivery.objects.filter(pk=row.pk, state=DeliveryState.LEASED, fence=row.fence)
 
 
-def _put_back(result: Result) -> None:
-    """It was not tried: it waits as long as the first try after a failure would at most."""
+_PUT_BACK = """
+UPDATE tenancy_delivery d
+   SET state = 'pending', leased_until = NULL, attempts = attempts - 1, next_try_at = v.again
+  FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS v(id, fence, again)
+ WHERE d.id = v.id AND d.fence = v.fence AND d.state = 'leased'
+"""
+
+
+def _put_back(untried: Sequence[Result]) -> None:
+    """They wait as long as the first try after a failure would at most."""
+    if not untried:
+        return
     pause = timedelta(seconds=settings.THRESHOLDS.delivery.BACKOFF_SECONDS)
-    _mine(result.row).update(
-        state=DeliveryState.PENDING,
-        leased_until=None,
-        attempts=F("attempts") - 1,
-        next_try_at=result.at + pause,
-    )
+    columns = zip(*((one.row.pk, one.row.fence, one.at + pause) for one in untried), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT_BACK, [list(column) for column in columns])
 
 
 def _failed(result: Result, error: Exception, *, total: Dispatched) -> None:

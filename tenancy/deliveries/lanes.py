@@ -15,6 +15,8 @@ from django.conf import settings
 from tenancy.deliveries.messages import Audience, Channel, Content, Form, Moot, Rejected
 from tenancy.models import Delivery
 
+_STRIKES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -40,8 +42,8 @@ class Result:
 class Lanes:
     """A lane per recipient, `delivery.THREADS` of them at once. Threads touch no database.
 
-    After a failure that is not the message's own, the rest of the lane is put back: a receiver that hangs costs one
-    thread one timeout, and order is kept.
+    A receiver that fails twice in a row is left alone: the rest of its lane is put back. So one that hangs costs one
+    thread two timeouts, and one that loses an answer now and then goes on.
     """
 
     def __init__(self, clock: Callable[[], datetime]):
@@ -51,7 +53,9 @@ class Lanes:
         self._waiting: dict[str, deque[Job]] = {}
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._due = 0
-        self._blocked: dict[str, datetime] = {}  # recipient -> end of the lease of what failed
+        self._failures: dict[
+            str, list[datetime]
+        ] = {}  # recipient -> ends of the leases of what failed in a row
         self._threads: dict[tuple[str, str], str] = {}  # recipient, subject -> reference of the first message
 
     def put(self, job: Job) -> None:
@@ -63,6 +67,11 @@ class Lanes:
                 return
             self._waiting[job.row.recipient] = deque([job])
         self._pool.submit(self._drive, job.row.recipient)
+
+    def blocked(self, row: Delivery) -> bool:
+        """Whether the recipient fails; what is claimed after that has waited, and is tried."""
+        failed = self._failures.get(row.recipient, [])
+        return len(failed) >= _STRIKES and row.leased_until is not None and row.leased_until <= failed[-1]
 
     def busy(self) -> list[str]:
         """The recipients that are being sent to."""
@@ -90,16 +99,15 @@ class Lanes:
                     del self._waiting[recipient]
                     return
                 job = lane.popleft()
-            self._results.put(self._send(job) if self._may_send(job) else _untried(job, self._clock()))
+            if self.blocked(job.row) or not self._in_time(job.row):
+                self._results.put(Result(job.row, self._clock(), tried=False))
+            else:
+                self._results.put(self._send(job))
 
-    def _may_send(self, job: Job) -> bool:
-        """Whether a send that begins now ends before somebody else may take the row, and nothing before it failed."""
-        ends = job.row.leased_until
+    def _in_time(self, row: Delivery) -> bool:
+        """Whether a send that begins now ends before somebody else may take the row."""
         longest = timedelta(seconds=settings.THRESHOLDS.delivery.SEND_TIMEOUT_SECONDS)
-        if ends is None or self._clock() + longest > ends:
-            return False
-        failed = self._blocked.get(job.row.recipient)
-        return failed is None or ends > failed  # one that was claimed later has waited
+        return row.leased_until is not None and self._clock() + longest <= row.leased_until
 
     def _send(self, job: Job) -> Result:
         subject = job.row.recipient, job.row.subject
@@ -110,12 +118,9 @@ class Lanes:
             provider_ref = job.channel.send(job.row, job.audience, job.content)
         except Exception as error:  # whatever a provider raises is stored and, mostly, tried again
             if job.row.leased_until is not None and not isinstance(error, Rejected | Moot):
-                self._blocked[job.row.recipient] = job.row.leased_until
+                self._failures.setdefault(job.row.recipient, []).append(job.row.leased_until)
             return Result(job.row, self._clock(), error=error)
+        self._failures.pop(job.row.recipient, None)
         if job.channel.form == Form.CHAT:
             self._threads.setdefault(subject, provider_ref)
         return Result(job.row, self._clock(), provider_ref=provider_ref)
-
-
-def _untried(job: Job, at: datetime) -> Result:
-    return Result(job.row, at, tried=False)

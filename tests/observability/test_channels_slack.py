@@ -54,6 +54,10 @@ def ops(thread: str = "", *, language: str = "en", secret: str = TOKEN, address:
     return to_endpoint(channel="slack", thread=thread, language=language, secret=secret, address=address)
 
 
+def payload(row: Delivery) -> dict[str, str]:
+    return {"key": row.key, "subject": row.subject}
+
+
 def texts(message: dict[str, Any]) -> list[str]:
     """Everything that a message shows, top to bottom."""
     shown: list[str] = []
@@ -82,7 +86,7 @@ def test_the_first_message_about_a_subject_says_how_it_stands_and_what_is_new(
     reference = channel.send(delivery(), ops(), FIRST)
     [root] = slack.roots()
     assert reference == f"{CHANNEL}/{root['ts']}"
-    assert root["metadata"] == {"event_type": EVENT, "event_payload": {"key": delivery().key}}
+    assert root["metadata"] == {"event_type": EVENT, "event_payload": payload(delivery())}
     assert root["text"] == OPEN.headline
     assert texts(root) == [
         OPEN.headline,
@@ -113,8 +117,8 @@ def test_what_follows_goes_into_the_thread_and_the_first_message_is_brought_up_t
     _root, reply = slack.thread(root["ts"])
     assert texts(root) == [CLOSED.headline, "resolved", "*Severity*\nP1", "Open in Hypercare"]
     assert texts(reply) == [RESOLVED.headline, "after 2 h 5 min", "Open in Hypercare"]
-    assert reply["metadata"]["event_payload"] == {"key": second.key}
-    assert root["metadata"]["event_payload"] == {"key": delivery().key}
+    assert reply["metadata"]["event_payload"] == payload(second)
+    assert root["metadata"]["event_payload"] == payload(delivery())
     assert slack.keys == [delivery().key, second.key]
 
 
@@ -208,7 +212,7 @@ def test_a_replay_looks_too_though_it_counts_its_attempts_anew(
 
 
 def test_a_repeat_of_what_never_arrived_is_posted(slack: SlackServer, channel: SlackChannel) -> None:
-    channel.send(delivery(event=9), ops(), FIRST)
+    channel.send(delivery(event=9, subject="incident:other"), ops(), FIRST)
     reference = channel.send(delivery(attempts=2), ops(), FIRST)
     assert len(slack.roots()) == 2
     assert reference == f"{CHANNEL}/{slack.roots()[1]['ts']}"
@@ -225,11 +229,23 @@ def test_it_looks_through_all_pages_but_not_before_the_delivery(
     slack.page = 2
     slack.requests.clear()
     channel.send(delivery(event=0, attempts=2), ops(), FIRST)
-    assert methods(slack) == ["conversations.history"] * 3
+    assert methods(slack) == [*["conversations.history"] * 3, "conversations.replies"]
     slack.requests.clear()
-    later = delivery(event=0, attempts=2, created_at=timezone.now() + timedelta(hours=1))
-    channel.send(later, ops(), FIRST)
-    assert methods(slack) == ["conversations.history", "chat.postMessage"]
+    at = timezone.now() + timedelta(hours=1)
+    channel.send(delivery(event=0, attempts=2, subject="incident:new", created_at=at), ops(), FIRST)
+    assert methods(slack) == [*["conversations.history"] * 4, "chat.postMessage"]
+
+
+def test_a_repeat_finds_the_thread_whose_beginning_was_never_marked(
+    slack: SlackServer, channel: SlackChannel
+) -> None:
+    thread = channel.send(delivery(), ops(), FIRST)
+    channel.send(delivery(event=2), ops(thread), SECOND)
+    # the sender died before it marked either: both come again without knowing of a thread
+    assert channel.send(delivery(event=2, attempts=2), ops(), SECOND) == thread
+    assert channel.send(delivery(attempts=2), ops(), FIRST) == thread
+    assert slack.keys == [delivery().key, delivery(event=2).key]
+    assert len(slack.roots()) == 1
 
 
 def test_one_answer_in_three_lost_and_nothing_lost_or_doubled(

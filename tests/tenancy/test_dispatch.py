@@ -131,15 +131,21 @@ def test_a_receiver_that_hangs_delays_nobody_else(endpoint, wire, now):
     assert [name for name, _ in wire.sent] == ["works", "works", "hangs", "hangs"]
 
 
-def test_after_a_failure_the_rest_waits_untried_so_that_order_is_kept(endpoint, wire, now):
-    wire.plans["a"] = [ConnectionRefusedError("down")]
-    say(endpoint("a"), now, "thing:1", "thing:2", "thing:3")
+def test_a_receiver_that_fails_twice_in_a_row_is_left_alone_for_a_while(endpoint, wire, now):
+    wire.plans["a"] = [ConnectionRefusedError("down")] * 2
+    say(endpoint("a"), now, "thing:1", "thing:2", "thing:3", "thing:4")
     counts = dispatch(now)
-    assert (counts.sent, counts.failed) == (0, 1)
-    assert [row(f"thing:{number}").attempts for number in (1, 2, 3)] == [1, 0, 0]
+    assert (counts.sent, counts.failed) == (0, 2)
+    assert [row(f"thing:{number}").attempts for number in (1, 2, 3, 4)] == [1, 1, 0, 0]
     later = now + timedelta(seconds=LIMITS.BACKOFF_SECONDS)
-    assert dispatch(later).sent == 3
-    assert [subject for _, subject in wire.sent] == ["thing:1", "thing:2", "thing:3"]
+    assert dispatch(later).sent == 4
+
+
+def test_one_that_loses_an_answer_now_and_then_goes_on(endpoint, wire, now):
+    wire.plans["a"] = [Unsure("no answer"), None, Unsure("no answer"), None]
+    say(endpoint("a"), now, *(f"thing:{number}" for number in range(6)))
+    counts = dispatch(now)
+    assert (counts.sent, counts.failed) == (4, 2)
 
 
 def test_a_message_at_fault_does_not_hold_up_the_next(endpoint, wire, now):
@@ -265,7 +271,7 @@ def test_since_when_an_endpoint_fails_is_noted_and_forgotten_when_it_works(endpo
 
 def test_after_days_of_failure_it_is_disabled_and_its_admins_are_told(endpoint, acme, users, wire, now):
     place = endpoint("a", failing_since=now - timedelta(days=LIMITS.DISABLE_AFTER_DAYS))
-    wire.plans["a"] = [OSError("down")]
+    wire.plans["a"] = [OSError("down"), OSError("down")]
     say(place, now, "thing:1", "thing:2")
     dispatch(now)
     place.refresh_from_db()
