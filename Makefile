@@ -4,18 +4,21 @@ PY := .venv/bin/python
 EMBEDDED := $(PY) -m project.embedded
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check lint format lock bench messages openapi
+.PHONY: help venv demo demo-reset test check lint format lock bench chaos messages openapi
 
 help:
 	@echo 'make demo        everything, with demo data, under one supervisor; Ctrl-C stops it'
+	@echo 'make venv        the locked environment; the others make it too'
 	@echo 'make demo-reset  drop the demo data'
 	@echo 'make test        the whole suite (PYTEST_ARGS="-k sweep")'
 	@echo 'make check       lint, types, layers, migrations, deployment, OpenAPI, translations'
 	@echo 'make lint        ruff only;  make format: let ruff mend it'
 	@echo 'make lock        lock requirements/*.in with hashes'
 	@echo 'make bench       measure (BENCH_ARGS=...)'
+	@echo 'make chaos       break it for the better part of an hour, and account for every message (CHAOS_ARGS=...)'
 	@echo 'make messages    collect and compile the texts to translate'
 	@echo 'make openapi     write docs/openapi.yaml'
 
@@ -37,6 +40,8 @@ help:
 	@.venv/bin/uv pip install --quiet --system-certs --python $(PY) --require-hashes -r requirements/dev.txt \
 	  || $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
+
+venv: .venv/.stamp
 
 demo: .venv/.stamp
 	@$(PY) manage.py demo
@@ -65,6 +70,9 @@ lock: .venv/.stamp
 
 bench: .venv/.stamp
 	@$(EMBEDDED) --root .data/bench -- $(PY) -m bench $(BENCH_ARGS)
+
+chaos: .venv/.stamp
+	@$(PY) -m tests.chaos $(CHAOS_ARGS)
 
 messages: .venv/.stamp
 	@$(PY) manage.py makemessages --locale tr --extension html,txt,py,mjml --no-location --no-obsolete
