@@ -268,7 +268,7 @@ CELERY_TASK_DEFAULT_QUEUE = "hypercare"
 CELERY_DB_REUSE_MAX = 1000
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "observability.beat.Scheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # A wake-up that waited longer than this is thrown away: the next one does the same work.
 _STALE = {"expire_seconds": 30}
 CELERY_BEAT_SCHEDULE = {

@@ -195,7 +195,7 @@ class Ledger:
 class Sweep:
     """The clock that carries out due deadlines."""
 
-    EVERY_SECONDS: int = _number(5, "seconds", "beat starts a sweep this often")
+    EVERY_SECONDS: int = _number(1, "seconds", "beat starts a sweep this often")
     BATCH: int = _number(500, "count", "deadlines claimed at once")
     BACKOFF_SECONDS: int = _number(
         5, "seconds", "wait before the first retry, doubled before each further one"
@@ -224,6 +224,7 @@ class Delivery:
         30, "seconds", "a dispatcher stops claiming after this long, and another goes on"
     )
     LOOK_AGAIN_MS: int = _number(50, "ms", "a dispatcher marks what was sent, and claims more, this often")
+    YIELD_SECONDS: int = _number(10, "seconds", "telling waits this long for deadlines that are carried out")
     DISABLE_AFTER_DAYS: int = _number(3, "days", "an endpoint that fails for this long is disabled")
     SECRET_OVERLAP_HOURS: int = _number(24, "hours", "a webhook's old secret signs beside the new one")
     ALARM_EVERY_MINUTES: int = _number(

@@ -109,6 +109,22 @@ def due_tenants(*, now: datetime) -> list[Tenant]:
     return [found[pk] for pk in order]
 
 
+_SWEEPING = """
+SELECT EXISTS (
+    SELECT FROM pg_locks
+     WHERE locktype = 'advisory' AND classid = %s AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+
+
+def sweeping() -> bool:
+    """Whether some process carries out deadlines at this moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SWEEPING, [_ADVISORY_CLASS])
+        found: bool = cursor.fetchone()[0]
+    return found
+
+
 def sweep(*, clock: Callable[[], datetime]) -> Swept:
     """Carry out what is due, one transaction per tenant, until nothing is left that can be done now.
 

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test import Client
+from django.utils import timezone, translation
 from filelock import FileLock
 
 from tenancy import flags, hosts, services
@@ -78,6 +79,8 @@ def clean_connection() -> Iterator[None]:
     hosts.clear()
     yield
     hosts.clear()
+    translation.deactivate()  # a request in Turkish leaves its language behind
+    timezone.deactivate()
     left_in = current_schema()
     if left_in != PUBLIC:
         connection.set_schema_to_public()

@@ -30,7 +30,7 @@ from tenancy.transactions import atomic
 
 SYSTEM = Actor.system("demo")
 _SEED = 1204
-_BEAT = timedelta(seconds=5)
+_BEAT = timedelta(seconds=settings.THRESHOLDS.sweep.EVERY_SECONDS)
 _DAY = 24 * 60  # minutes
 _NIGHT = (21, 7)  # local hours between which only P1 and P2 are worked on
 _UNHURRIED = ("P3", "P4")

@@ -109,8 +109,12 @@ def expire_leases(*, now: datetime) -> int:
 # ---- run ------------------------------------------------------------------------------------------------------
 
 
-def dispatch(*, clock: Callable[[], datetime]) -> Dispatched:
-    """Send what is pending until nothing is left to send now, or for delivery.RUN_SECONDS."""
+def dispatch(*, clock: Callable[[], datetime], yields: Callable[[], bool] = lambda: False) -> Dispatched:
+    """Send what is pending until nothing is left to send now, or for delivery.RUN_SECONDS.
+
+    While `yields()`, nothing is claimed unless it has waited for delivery.YIELD_SECONDS: what is recorded comes
+    before what is told, and both want the same processors. Who is yielded to wakes the next run.
+    """
     limits = settings.THRESHOLDS.delivery
     ends = time.monotonic() + limits.RUN_SECONDS
     total = Dispatched()
@@ -119,7 +123,8 @@ def dispatch(*, clock: Callable[[], datetime]) -> Dispatched:
         while True:
             busy = lanes.busy()
             on_time = time.monotonic() < ends
-            batch = claim(now=clock(), busy=busy) if on_time and len(busy) < limits.THREADS else []
+            free = on_time and len(busy) < limits.THREADS and not (yields() and not _overdue(now=clock()))
+            batch = claim(now=clock(), busy=busy) if free else []
             unsent = [result for row in _written(batch, lanes, clock=clock) if (result := _put(lanes, row))]
             results = unsent + lanes.results()
             mark(results, total=total)
@@ -130,6 +135,12 @@ def dispatch(*, clock: Callable[[], datetime]) -> Dispatched:
     if not on_time:
         wake("dispatch")
     return total
+
+
+def _overdue(*, now: datetime) -> bool:
+    """Whether something has been waiting for longer than it may be asked to."""
+    since = now - timedelta(seconds=settings.THRESHOLDS.delivery.YIELD_SECONDS)
+    return Delivery.objects.filter(state=DeliveryState.PENDING, next_try_at__lte=since).exists()
 
 
 def _put(lanes: Lanes, job: Job | Result) -> Result | None:

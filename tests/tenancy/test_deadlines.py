@@ -174,3 +174,14 @@ def test_the_command_rebuilds_one_tenant_and_names_an_unknown_one(acme, woken, c
     assert capsys.readouterr().out == "acme: 1 added, 0 removed\n"
     with pytest.raises(CommandError, match="nobody"):
         call_command("rebuild_deadlines", "--tenant", "nobody")
+
+
+def test_a_sweep_is_seen_while_it_holds_its_tenant(acme, now, woken, monkeypatch):
+    seen = []
+    monkeypatch.setitem(
+        deadlines._kinds, "test.kind", deadlines.Kind(lambda *given: seen.append(deadlines.sweeping()), list)
+    )
+    schedule(acme, "thing:1", now)
+    assert not deadlines.sweeping()
+    sweep(now)
+    assert seen == [True]

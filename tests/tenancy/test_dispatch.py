@@ -175,6 +175,13 @@ def test_a_chat_keeps_one_thread_a_subject(endpoint, wire, now):
     assert chat.threads[-1] == "ref-thing:2"
 
 
+def test_telling_waits_for_what_is_recorded_but_not_for_long(endpoint, wire, now):
+    say(endpoint("a"), now, "thing:1")
+    patience = timedelta(seconds=LIMITS.YIELD_SECONDS)
+    for at, sent in ((now, 0), (now + patience - timedelta(seconds=1), 0), (now + patience, 1)):
+        assert deliveries.dispatch(clock=lambda at=at: at, yields=lambda: True).sent == sent
+
+
 # ---- answers ------------------------------------------------------------------------------------------------------
 
 
