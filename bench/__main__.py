@@ -7,14 +7,20 @@ from pathlib import Path
 
 from django.conf import settings
 
-from bench import deadlines, incidents, tenants
+from bench import deadlines, deliveries, incidents, journal, tenants
 from bench.measure import show
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--tenants", type=int, default=1000, help="how many is many (%(default)s)")
 many = parser.parse_args().tenants
 
-rows = [*incidents.main(), *deadlines.main(min(many, 500)), *tenants.main(many)]
+rows = [
+    *incidents.main(),
+    *deadlines.main(min(many, 500)),
+    *deliveries.main(),
+    *journal.main(),
+    *tenants.main(many),
+]
 show(rows)
 results = Path(__file__).parent / "results"
 results.mkdir(exist_ok=True)

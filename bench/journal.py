@@ -1,4 +1,4 @@
-"""Sixteen writers of one tenant, each transaction 20 ms of work and one journal line; beside it the same with a
+"""Sixteen writers of one tenant, each transaction some work and one journal line; beside it the same with a
 line in no chain, and with none.
 
 `python -m project.embedded -- python -m bench.journal`. Works in a database of its own; the writers are spread
@@ -34,9 +34,9 @@ from tenancy.transactions import _inserted, atomic, emit
 from tests.tenancy.databases import own_database
 
 PROCESSES, THREADS = 4, 4
-WORK_SECONDS = 0.02
+WORKS_MS = (20, 50)  # at 20 two cores have no time left, at 50 they have
 SECONDS = 3
-ROUNDS = 5
+ROUNDS = 3
 _seq = itertools.count(os.getpid() * 10**9)  # of lines in no chain: only different
 
 
@@ -58,22 +58,22 @@ def line(program: object, count: int, way: str) -> None:
             cursor.execute(*_inserted([event]))
 
 
-def write(tenant: Tenant, program: object, ends: float, done: list[int], *, way: str) -> None:
-    """Transactions until `ends`: an UPDATE, the work, and the line."""
+def write(tenant: Tenant, program: object, ends: float, done: list[int], *, way: str, work: float) -> None:
+    """Transactions until `ends`: an UPDATE, `work` seconds, and the line."""
     count = 0
     with entering(tenant):
         while time.time() < ends:
             with atomic():
                 Program.objects.filter(pk=program).update(name=f"Bench {count}")
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_sleep(%s)", [WORK_SECONDS])
+                    cursor.execute("SELECT pg_sleep(%s)", [work])
                 line(program, count, way)
             count += 1
     connection.close()
     done.append(count)
 
 
-def process(slug: str, starts: float, *, way: str) -> None:
+def process(slug: str, starts: float, *, way: str, work: float) -> None:
     """THREADS writers, each with a row of its own; prints how many transactions they committed."""
     tenant = Tenant.objects.get(slug=slug)
     now, done = timezone.now(), []
@@ -84,7 +84,9 @@ def process(slug: str, starts: float, *, way: str) -> None:
         ]
     time.sleep(max(0.0, starts - time.time()))
     threads = [
-        threading.Thread(target=write, args=(tenant, row, starts + SECONDS, done), kwargs={"way": way})
+        threading.Thread(
+            target=write, args=(tenant, row, starts + SECONDS, done), kwargs={"way": way, "work": work}
+        )
         for row in rows
     ]
     for thread in threads:
@@ -94,7 +96,7 @@ def process(slug: str, starts: float, *, way: str) -> None:
     print(json.dumps(sum(done)))
 
 
-def rate(slug: str, way: str) -> float:
+def rate(slug: str, way: str, work_ms: int) -> float:
     """Transactions a second of all writers."""
     command = [
         sys.executable,
@@ -119,10 +121,12 @@ def main() -> list[Row]:
         call_command("migrate", verbosity=0)
         spares(1)
         tenant = create()
-        rates: dict[str, list[float]] = {"chain": [], "line": [], "none": []}
+        rates: dict[tuple[int, str], list[float]] = {
+            (work, way): [] for work in WORKS_MS for way in ("chain", "line", "none")
+        }
         for _ in range(ROUNDS):
-            for way, found in rates.items():
-                found.append(rate(tenant.slug, way))
+            for (work, way), found in rates.items():
+                found.append(rate(tenant.slug, way, work))
         with entering(tenant), connection.cursor() as cursor:
             # the lines in no chain go, as a superuser could have it, and the chain is proven
             cursor.execute("ALTER TABLE journal_event DISABLE TRIGGER ALL")
@@ -131,12 +135,13 @@ def main() -> list[Row]:
         with entering(tenant):
             lines = Event.objects.filter(verb="bench.done").count()
         print(f"{lines} lines of {PROCESSES * THREADS} writers; {links} links hold")
-    chain, loose, none = (median(rates[way]) for way in ("chain", "line", "none"))
-    writers = f"{PROCESSES * THREADS} writers of {WORK_SECONDS * 1000:.0f} ms"
-    return [
-        Row(f"{writers}: a line in the chain / in none", chain, loose, unit="1/s"),
-        Row(f"{writers}: a line in the chain / no line", chain, none, unit="1/s"),
-    ]
+    shown = []
+    for work in WORKS_MS:
+        chain, loose, none = (median(rates[work, way]) for way in ("chain", "line", "none"))
+        writers = f"{PROCESSES * THREADS} writers of {work} ms"
+        shown.append(Row(f"{writers}: a line in the chain / in none", chain, loose, unit="1/s"))
+        shown.append(Row(f"{writers}: a line in the chain / no line", chain, none, unit="1/s"))
+    return shown
 
 
 if __name__ == "__main__":
@@ -144,8 +149,9 @@ if __name__ == "__main__":
     parser.add_argument("--write", metavar="SLUG")
     parser.add_argument("--starts", type=float, default=0.0)
     parser.add_argument("--way", default="chain")
+    parser.add_argument("--work-ms", type=int, default=WORKS_MS[0])
     options = parser.parse_args()
     if options.write:
-        process(options.write, options.starts, way=options.way)
+        process(options.write, options.starts, way=options.way, work=options.work_ms / 1000)
     else:
         show(main())

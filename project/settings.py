@@ -54,6 +54,8 @@ JOURNAL_EXPORT_KEY = base64.b64decode(
         default="ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtISE=" if not PRODUCTION else environ.Env.NOTSET,
     )
 )
+if len(JOURNAL_EXPORT_KEY) != 32:  # noqa: PLR2004 - Ed25519
+    raise SystemExit("JOURNAL_EXPORT_KEY has to be 32 bytes in base64: openssl rand -base64 32")
 JOURNAL_HEADS_DIR = Path(heads) if (heads := env.str("JOURNAL_HEADS_DIR", default="")) else None
 # Fernet keys of the stored credentials of endpoints, the first encrypts: CREDENTIAL_KEYS=new...,old...
 CREDENTIAL_KEYS = env.list(

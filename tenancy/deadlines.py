@@ -109,18 +109,22 @@ def due_tenants(*, now: datetime) -> list[Tenant]:
     return [found[pk] for pk in order]
 
 
-_SWEEPING = """
+_PRESSING = """
 SELECT EXISTS (
     SELECT FROM pg_locks
      WHERE locktype = 'advisory' AND classid = %s AND granted
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+) OR EXISTS (
+    SELECT FROM tenancy_deadline d JOIN tenancy_tenant t ON t.id = d.tenant_id
+     WHERE d.dead_at IS NULL AND d.wake_at <= %s AND t.state = %s)
 """
 
 
-def sweeping() -> bool:
-    """Whether some process carries out deadlines at this moment."""
+def pressing(*, now: datetime) -> bool:
+    """Whether deadlines are being carried out, or have waited for two sweeps: the sweepers want the processors."""
+    late = now - 2 * timedelta(seconds=settings.THRESHOLDS.sweep.EVERY_SECONDS)
     with connection.cursor() as cursor:
-        cursor.execute(_SWEEPING, [_ADVISORY_CLASS])
+        cursor.execute(_PRESSING, [_ADVISORY_CLASS, late, TenantState.ACTIVE])
         found: bool = cursor.fetchone()[0]
     return found
 

@@ -39,7 +39,7 @@ def sweep() -> None:
 @shared_task(base=PublicTask)
 def dispatch() -> None:
     """Send every delivery that is due."""
-    dispatched = deliveries.dispatch(clock=server_clock(), yields=deadlines.sweeping)
+    dispatched = deliveries.dispatch(clock=server_clock(), yields=deadlines.pressing)
     if dispatched != deliveries.Dispatched():
         logger.info("dispatched: %s", dispatched)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -109,10 +110,14 @@ def expire_leases(*, now: datetime) -> int:
 # ---- run ------------------------------------------------------------------------------------------------------
 
 
-def dispatch(*, clock: Callable[[], datetime], yields: Callable[[], bool] = lambda: False) -> Dispatched:
+class Yields(Protocol):
+    def __call__(self, *, now: datetime) -> bool: ...
+
+
+def dispatch(*, clock: Callable[[], datetime], yields: Yields = lambda *, now: False) -> Dispatched:
     """Send what is pending until nothing is left to send now, or for delivery.RUN_SECONDS.
 
-    While `yields()`, nothing is claimed unless it has waited for delivery.YIELD_SECONDS: what is recorded comes
+    While `yields(now=...)`, nothing is claimed unless it has waited for delivery.YIELD_SECONDS: what is recorded comes
     before what is told, and both want the same processors. Who is yielded to wakes the next run.
     """
     limits = settings.THRESHOLDS.delivery
@@ -123,7 +128,7 @@ def dispatch(*, clock: Callable[[], datetime], yields: Callable[[], bool] = lamb
         while True:
             busy = lanes.busy()
             on_time = time.monotonic() < ends
-            free = on_time and len(busy) < limits.THREADS and not (yields() and not _overdue(now=clock()))
+            free = on_time and len(busy) < limits.THREADS and not _yielding(yields, now=clock())
             batch = claim(now=clock(), busy=busy) if free else []
             unsent = [result for row in _written(batch, lanes, clock=clock) if (result := _put(lanes, row))]
             results = unsent + lanes.results()
@@ -137,10 +142,11 @@ def dispatch(*, clock: Callable[[], datetime], yields: Callable[[], bool] = lamb
     return total
 
 
-def _overdue(*, now: datetime) -> bool:
-    """Whether something has been waiting for longer than it may be asked to."""
+def _yielding(yields: Yields, *, now: datetime) -> bool:
+    if not yields(now=now):
+        return False
     since = now - timedelta(seconds=settings.THRESHOLDS.delivery.YIELD_SECONDS)
-    return Delivery.objects.filter(state=DeliveryState.PENDING, next_try_at__lte=since).exists()
+    return not Delivery.objects.filter(state=DeliveryState.PENDING, next_try_at__lte=since).exists()
 
 
 def _put(lanes: Lanes, job: Job | Result) -> Result | None:

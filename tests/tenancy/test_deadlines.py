@@ -176,12 +176,16 @@ def test_the_command_rebuilds_one_tenant_and_names_an_unknown_one(acme, woken, c
         call_command("rebuild_deadlines", "--tenant", "nobody")
 
 
-def test_a_sweep_is_seen_while_it_holds_its_tenant(acme, now, woken, monkeypatch):
+def test_sweepers_are_pressed_while_they_work_and_when_something_has_waited(acme, now, woken, monkeypatch):
     seen = []
-    monkeypatch.setitem(
-        deadlines._kinds, "test.kind", deadlines.Kind(lambda *given: seen.append(deadlines.sweeping()), list)
-    )
+    handler = deadlines.Kind(lambda *given: seen.append(deadlines.pressing(now=now)), list)
     schedule(acme, "thing:1", now)
-    assert not deadlines.sweeping()
+    waited = 2 * timedelta(seconds=settings.THRESHOLDS.sweep.EVERY_SECONDS)
+    assert not deadlines.pressing(now=now + waited - timedelta(microseconds=1))
+    assert deadlines.pressing(now=now + waited)
+    type(acme).objects.filter(pk=acme.pk).update(state=TenantState.SUSPENDED, suspended_at=now)
+    assert not deadlines.pressing(now=now + waited)
+    type(acme).objects.filter(pk=acme.pk).update(state=TenantState.ACTIVE, suspended_at=None)
+    monkeypatch.setitem(deadlines._kinds, "test.kind", handler)
     sweep(now)
     assert seen == [True]

@@ -179,7 +179,7 @@ def test_telling_waits_for_what_is_recorded_but_not_for_long(endpoint, wire, now
     say(endpoint("a"), now, "thing:1")
     patience = timedelta(seconds=LIMITS.YIELD_SECONDS)
     for at, sent in ((now, 0), (now + patience - timedelta(seconds=1), 0), (now + patience, 1)):
-        assert deliveries.dispatch(clock=lambda at=at: at, yields=lambda: True).sent == sent
+        assert deliveries.dispatch(clock=lambda at=at: at, yields=lambda *, now: True).sent == sent
 
 
 # ---- answers ------------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def test_an_old_fence_marks_nothing(endpoint, wire, now):
 
 def test_a_send_that_could_outlive_its_lease_is_not_begun(endpoint, wire, now):
     say(endpoint("a"), now, "thing:1")
-    clock = iter([now, now, *[now + timedelta(seconds=LIMITS.LEASE_SECONDS)] * 20])
+    clock = iter([now, now, now, *[now + timedelta(seconds=LIMITS.LEASE_SECONDS)] * 20])
     deliveries.dispatch(clock=lambda: next(clock))
     assert wire.sent == []
     assert (row("thing:1").state, row("thing:1").attempts) == (DeliveryState.PENDING, 0)
