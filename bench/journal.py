@@ -109,6 +109,7 @@ def rate(slug: str, way: str, work_ms: int) -> float:
         "--way",
         way,
     ]
+    command += ["--work-ms", str(work_ms)]
     env = environment({"smtp": 0})
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env) for _ in range(PROCESSES)]
     return sum(json.loads(one.communicate()[0]) for one in running) / SECONDS
