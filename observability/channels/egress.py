@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from django.conf import settings
-from django.utils import timezone
 from requests_hardened.client import HTTPSession
 from requests_hardened.config import Config
 from requests_hardened.ip_filter import InvalidIPAddress
@@ -105,13 +104,13 @@ class Egress:
             return self._session
 
 
-def judge(answer: Answer, *, final: frozenset[int]) -> None:
-    """Raise what an answer other than 2xx means: Rejected for a `final` status, Busy, Unsure or Failed."""
+def judge(answer: Answer, *, final: frozenset[int], now: datetime) -> None:
+    """Raise what an answer other than 2xx means at `now`: Rejected for a `final` status, Busy, Unsure or Failed."""
     if _OK <= answer.status < _REDIRECT:
         return
     if answer.status in final:
         raise Rejected(str(answer))
-    if answer.status in _COME_BACK and (wait := retry_after(answer.headers)) is not None:
+    if answer.status in _COME_BACK and (wait := retry_after(answer.headers, now=now)) is not None:
         raise Busy(str(answer), wait)
     if answer.status in _NOT_HEARD:
         raise Unsure(str(answer))
@@ -123,8 +122,11 @@ def judge(answer: Answer, *, final: frozenset[int]) -> None:
     raise Failed(str(answer))
 
 
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long Retry-After asks to wait, 1 second to delivery.MAX_BACKOFF_SECONDS; None without a readable one."""
+def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
+    """How long Retry-After asks to wait, 1 second to delivery.MAX_BACKOFF_SECONDS; None without a readable one.
+
+    It names seconds, or a date that is compared with `now`.
+    """
     given = headers.get("Retry-After", "").strip()
     longest = settings.THRESHOLDS.delivery.MAX_BACKOFF_SECONDS
     if given.isdecimal():
@@ -134,7 +136,7 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
             at = parsedate_to_datetime(given)
         except ValueError:
             return None
-        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - timezone.now()).total_seconds()
+        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     return timedelta(seconds=min(max(seconds, 1), longest))
 
 

@@ -3,6 +3,7 @@
 import smtplib
 from collections import deque
 from contextlib import suppress
+from datetime import datetime
 from email.header import Header
 from typing import Any
 
@@ -35,8 +36,8 @@ class EmailChannel:
     def __init__(self) -> None:
         self._idle: deque[Any] = deque()  # connected backends that nobody sends on; its ends are thread-safe
 
-    def send(self, delivery: Delivery, audience: Audience, content: Mail) -> str:
-        """Hand the mail to the mail server and return its Message-ID."""
+    def send(self, delivery: Delivery, audience: Audience, content: Mail, *, now: datetime) -> str:
+        """Hand the mail to the mail server and return its Message-ID. Its Date is its delivery's, not `now`."""
         assert audience.user is not None
         try:
             validate_email(audience.user.email)

@@ -4,6 +4,7 @@ Its own client is not used: it sleeps and tries again by itself, which is the ou
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -32,7 +33,7 @@ class PagerDutyChannel:
     def __init__(self) -> None:
         self._egress = Egress()
 
-    def send(self, delivery: Delivery, audience: Audience, content: Page) -> str:
+    def send(self, delivery: Delivery, audience: Audience, content: Page, *, now: datetime) -> str:
         """Hand the alert's change over and return its `dedup_key`."""
         assert audience.endpoint is not None
         with translation.override(audience.language):
@@ -41,6 +42,7 @@ class PagerDutyChannel:
         judge(
             self._egress.post(url, json.dumps(event).encode(), {"Content-Type": "application/json"}),
             final=_INVALID,
+            now=now,
         )
         return str(event["dedup_key"])
 

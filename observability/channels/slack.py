@@ -60,10 +60,10 @@ class SlackChannel:
     form = Form.CHAT
     repeats_when_unsure = True
 
-    def send(self, delivery: Delivery, audience: Audience, content: Chat) -> str:
+    def send(self, delivery: Delivery, audience: Audience, content: Chat, *, now: datetime) -> str:
         """Post the news, bring the thread's first message up to date, and return `CHANNEL/TS` of that message."""
         assert audience.endpoint is not None
-        slack = _Slack(audience.endpoint)
+        slack = _Slack(audience.endpoint, now=now)
         root = slack.root_of(audience.thread)
         found = ""
         if _repeated(delivery):
@@ -94,7 +94,7 @@ class SlackWebhookChannel:
     form = Form.CHAT
     repeats_when_unsure = False
 
-    def send(self, delivery: Delivery, audience: Audience, content: Chat) -> str:
+    def send(self, delivery: Delivery, audience: Audience, content: Chat, *, now: datetime) -> str:
         """Post the news. Returns nothing, for Slack gives no reference."""
         assert audience.endpoint is not None
         url = audience.endpoint.secret
@@ -108,7 +108,7 @@ class SlackWebhookChannel:
             answer = egress.post(url, json.dumps(message).encode(), {"Content-Type": "application/json"})
         finally:
             egress.hang_up()
-        judge(answer, final=_HOOK_GONE)
+        judge(answer, final=_HOOK_GONE, now=now)
         return ""
 
     def hang_up(self) -> None:
@@ -118,7 +118,8 @@ class SlackWebhookChannel:
 class _Slack:
     """The calls of one send, all within delivery.SEND_TIMEOUT_SECONDS."""
 
-    def __init__(self, endpoint: Endpoint):
+    def __init__(self, endpoint: Endpoint, *, now: datetime):
+        self._now = now
         self._channel = endpoint.address
         self._ends = time.monotonic() + settings.THRESHOLDS.delivery.SEND_TIMEOUT_SECONDS
         # slack_sdk tries again by itself when a connection breaks, and so would post twice.
@@ -218,7 +219,7 @@ class _Slack:
         try:
             return verb(**arguments)
         except SlackApiError as error:
-            raise _meaning(error.response) from error
+            raise _meaning(error.response, now=self._now) from error
         except URLError as error:  # before an answer was waited for
             raise Failed(f"Slack cannot be reached: {error.reason}") from error
         except (OSError, HTTPException) as error:
@@ -237,12 +238,12 @@ def _payload(message: dict[str, Any]) -> dict[str, Any]:
     return metadata.get("event_payload") or {} if ours else {}
 
 
-def _meaning(answer: SlackResponse) -> Exception:
+def _meaning(answer: SlackResponse, *, now: datetime) -> Exception:
     code = str(answer.get("error") or f"status {answer.status_code}")[:200]
     text = f"Slack refused: {code}"
     if needed := answer.get("needed"):
         text += f", the token needs {needed}"
-    wait = retry_after({name.title(): value for name, value in answer.headers.items()})
+    wait = retry_after({name.title(): value for name, value in answer.headers.items()}, now=now)
     if wait is not None and answer.status_code != _OK:
         return Busy(text, wait)
     if code in _GONE or code in _UNFIT:

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
 from observability.channels.egress import Egress, judge
@@ -26,8 +25,8 @@ class WebhookChannel:
     def __init__(self) -> None:
         self._egress = Egress()
 
-    def send(self, delivery: Delivery, audience: Audience, content: Data) -> str:
-        """Hand the event over and return the `webhook-id` that it carried."""
+    def send(self, delivery: Delivery, audience: Audience, content: Data, *, now: datetime) -> str:
+        """Hand the event over, signed at `now`, and return the `webhook-id` that it carried."""
         assert audience.endpoint is not None
         body = json.dumps(
             {"type": content.type, "timestamp": _iso(content.at), "data": content.data},
@@ -35,9 +34,9 @@ class WebhookChannel:
             separators=(",", ":"),
         )
         headers = {"Content-Type": "application/json"} | _signed(
-            audience.endpoint, delivery.key, body, now=timezone.now()
+            audience.endpoint, delivery.key, body, now=now
         )
-        judge(self._egress.post(audience.endpoint.address, body.encode(), headers), final=_GONE)
+        judge(self._egress.post(audience.endpoint.address, body.encode(), headers), final=_GONE, now=now)
         return delivery.key
 
     def hang_up(self) -> None:

@@ -115,7 +115,7 @@ class Lanes:
             audience = replace(job.audience, thread=self._threads.get(subject, ""))
             job = replace(job, audience=audience)
         try:
-            provider_ref = job.channel.send(job.row, job.audience, job.content)
+            provider_ref = job.channel.send(job.row, job.audience, job.content, now=self._clock())
         except Exception as error:  # whatever a provider raises is stored and, mostly, tried again
             if job.row.leased_until is not None and not isinstance(error, Rejected | Moot):
                 self._failures.setdefault(job.row.recipient, []).append(job.row.leased_until)

@@ -133,8 +133,8 @@ class Channel(Protocol):
     repeats_when_unsure: bool
     """True: never lost, and so perhaps sent twice (with the same key). False: never twice, so perhaps a person's."""
 
-    def send(self, delivery: Delivery, audience: Audience, content: Any) -> str:
-        """Hand `content`, of this channel's form, over and return the provider's reference (200 characters).
+    def send(self, delivery: Delivery, audience: Audience, content: Any, *, now: datetime) -> str:
+        """Hand `content`, of this channel's form, over at `now` and return the provider's reference (200 characters).
 
         Raises Rejected when trying again is pointless, Unsure when it may have arrived, Busy when the receiver
         names a time to come back; anything else failed before it left and is tried again.

@@ -13,6 +13,7 @@ from tenancy.models import Delivery, Endpoint
 
 EVENT = UUID("0199b1c0-0000-7000-8000-000000000001")
 CREATED = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 18, 9, 1, tzinfo=UTC)
 
 
 def delivery(**given: Any) -> Delivery:

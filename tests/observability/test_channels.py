@@ -16,7 +16,7 @@ from observability.channels.email import message_id
 from tenancy.deliveries import Audience, Form, Mail, Rejected, Unsure
 from tenancy.models import Delivery, User
 from tests.observability import channels
-from tests.observability.channels import EVENT
+from tests.observability.channels import EVENT, NOW
 from tests.servers import SmtpServer
 
 CONTENT = Mail("▲ P2 Fatura ödemesi · gecikti", "Süre doldu: İğne, ışık, Straße.\n", "<p>Süre doldu</p>")
@@ -49,7 +49,7 @@ def user(email: str = "ayse@acme.example.test", name: str = "Ayşe Koç") -> Aud
 def test_a_mail_with_all_its_headers(
     server: SmtpServer, channel: EmailChannel, settings: LazySettings
 ) -> None:
-    reference = channel.send(delivery(), user(), CONTENT)
+    reference = channel.send(delivery(), user(), CONTENT, now=NOW)
     [(recipients, mail)] = server.taken
     assert recipients == ["ayse@acme.example.test"]
     assert mail["To"] == "ayse@acme.example.test"
@@ -71,7 +71,7 @@ def test_a_repeat_is_the_same_mail_and_another_delivery_is_not(
     server: SmtpServer, channel: EmailChannel
 ) -> None:
     for given in ({}, {}, {"pk": 8, "recipient": "user:13"}, {"pk": 9, "dedupe_key": "again"}):
-        channel.send(delivery(**given), user(), CONTENT)
+        channel.send(delivery(**given), user(), CONTENT, now=NOW)
     first, repeat, *others = [mail for _, mail in server.taken]
     assert first.items()[1:] == repeat.items()[1:]  # the first header names the parts' boundary
     assert len({mail["Message-ID"] for mail in (first, *others)}) == 3
@@ -79,20 +79,20 @@ def test_a_repeat_is_the_same_mail_and_another_delivery_is_not(
 
 def test_one_connection_serves_a_threads_mails(server: SmtpServer, channel: EmailChannel) -> None:
     for _ in range(3):
-        channel.send(delivery(), user(), CONTENT)
+        channel.send(delivery(), user(), CONTENT, now=NOW)
     assert (len(server.taken), len(server.sessions)) == (3, 1)
 
 
 def test_a_server_that_hung_up_is_called_again(server: SmtpServer, channel: EmailChannel) -> None:
-    channel.send(delivery(), user(), CONTENT)
+    channel.send(delivery(), user(), CONTENT, now=NOW)
     channel._idle[0].connection.sock.close()
-    channel.send(delivery(), user(), CONTENT)
+    channel.send(delivery(), user(), CONTENT, now=NOW)
     assert len(server.taken) == 2
 
 
 def test_a_subject_cannot_become_a_header(server: SmtpServer, channel: EmailChannel) -> None:
     content = Mail("Sel\r\nBcc: evil@evil.test\r\n\r\n<b>body</b>", "text\n", "<p>html</p>")
-    channel.send(delivery(), user(), content)
+    channel.send(delivery(), user(), content, now=NOW)
     [(recipients, mail)] = server.taken
     assert recipients == ["ayse@acme.example.test"]
     assert mail["Bcc"] is None
@@ -102,7 +102,7 @@ def test_a_subject_cannot_become_a_header(server: SmtpServer, channel: EmailChan
 
 def test_a_long_subject_begins_with_its_first_word(server: SmtpServer, channel: EmailChannel) -> None:
     subject = "◆ P1 INC-7: ilk yanıt gecikti · Fatura aktarımı durdu, şubeler kesemiyor, kuyruk büyüyor"
-    channel.send(delivery(), user(), Mail(subject, "text\n", "<p>html</p>"))
+    channel.send(delivery(), user(), Mail(subject, "text\n", "<p>html</p>"), now=NOW)
     [(_recipients, mail)] = server.taken
     assert mail["Subject"] == subject
     assert b"Subject: =?utf-8?" in server.raw[0]
@@ -121,7 +121,7 @@ def test_a_long_subject_begins_with_its_first_word(server: SmtpServer, channel: 
 )
 def test_an_address_that_is_none_is_rejected(server: SmtpServer, channel: EmailChannel, address: str) -> None:
     with pytest.raises(Rejected, match="no e-mail address"):
-        channel.send(delivery(), user(address), CONTENT)
+        channel.send(delivery(), user(address), CONTENT, now=NOW)
     assert server.taken == []
 
 
@@ -129,9 +129,9 @@ def test_an_address_that_is_none_is_rejected(server: SmtpServer, channel: EmailC
 def test_a_refusal_for_good_is_rejected(server: SmtpServer, channel: EmailChannel, step: str) -> None:
     setattr(server, step, "550 5.1.1 no such user")
     with pytest.raises(Rejected, match=r"550 5\.1\.1 no such user"):
-        channel.send(delivery(), user(), CONTENT)
+        channel.send(delivery(), user(), CONTENT, now=NOW)
     setattr(server, step, "250 OK")
-    channel.send(delivery(), user(), CONTENT)
+    channel.send(delivery(), user(), CONTENT, now=NOW)
     assert len(server.taken) == 1
 
 
@@ -139,9 +139,9 @@ def test_a_refusal_for_good_is_rejected(server: SmtpServer, channel: EmailChanne
 def test_a_refusal_for_now_is_tried_again(server: SmtpServer, channel: EmailChannel, step: str) -> None:
     setattr(server, step, "451 4.7.1 come back later")
     with pytest.raises(SMTPException, match=r"451|come back later"):
-        channel.send(delivery(), user(), CONTENT)
+        channel.send(delivery(), user(), CONTENT, now=NOW)
     setattr(server, step, "250 OK")
-    channel.send(delivery(), user(), CONTENT)
+    channel.send(delivery(), user(), CONTENT, now=NOW)
     assert len(server.taken) == 1
 
 
@@ -150,7 +150,7 @@ def test_a_server_that_is_away_is_tried_again(
 ) -> None:
     settings.EMAIL_PORT = 1
     with pytest.raises(ConnectionRefusedError):
-        channel.send(delivery(), user(), CONTENT)
+        channel.send(delivery(), user(), CONTENT, now=NOW)
 
 
 def test_it_carries_mail_and_repeats(channel: EmailChannel) -> None:
@@ -162,9 +162,9 @@ def test_an_answer_that_got_lost_leaves_it_unsure_and_the_repeat_is_the_same_mai
 ) -> None:
     server.drop_every = 1
     with pytest.raises(Unsure, match="yes or no"):
-        channel.send(delivery(), user(), CONTENT)
+        channel.send(delivery(), user(), CONTENT, now=NOW)
     server.drop_every = 0
-    channel.send(delivery(attempts=2), user(), CONTENT)
+    channel.send(delivery(attempts=2), user(), CONTENT, now=NOW)
     assert server.keys == [delivery().key[:24]] * 2
     assert [record["dropped"] for record in server.records] == [True, False]
     assert len(server.sessions) == 2
@@ -173,7 +173,7 @@ def test_an_answer_that_got_lost_leaves_it_unsure_and_the_repeat_is_the_same_mai
 def test_a_server_that_never_answers_is_given_up(server: SmtpServer, channel: EmailChannel) -> None:
     server.delay = 1.5
     with pytest.raises(Unsure, match=r"yes or no.*timed out"):
-        channel.send(delivery(), user(), CONTENT)
+        channel.send(delivery(), user(), CONTENT, now=NOW)
 
 
 def test_sixteen_threads_have_a_connection_each_and_hanging_up_closes_all(
@@ -184,7 +184,7 @@ def test_sixteen_threads_have_a_connection_each_and_hanging_up_closes_all(
 
     def send(number: int) -> str:
         together.wait()
-        references = [channel.send(delivery(pk=number * 10 + n), user(), CONTENT) for n in range(3)]
+        references = [channel.send(delivery(pk=number * 10 + n), user(), CONTENT, now=NOW) for n in range(3)]
         return references[-1]
 
     with ThreadPoolExecutor(16) as pool:

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import LazySettings
+from django.utils import timezone
 
 from observability.channels import WebhookChannel
 from observability.channels.egress import Failed
@@ -84,7 +85,7 @@ def test_it_carries_data_and_repeats(channel: WebhookChannel) -> None:
 
 
 def test_an_event_arrives_signed(server: WebhookServer, channel: WebhookChannel) -> None:
-    reference = channel.send(delivery(), to(f"{server.url}/hooks/acme?x=1"), EVENT)
+    reference = channel.send(delivery(), to(f"{server.url}/hooks/acme?x=1"), EVENT, now=timezone.now())
     [record] = server.records
     assert reference == record["key"] == delivery().key
     assert (record["path"], record["type"]) == ("/hooks/acme?x=1", "incident.resolved")
@@ -107,7 +108,9 @@ def test_while_a_rotation_lasts_both_secrets_sign(
 ) -> None:
     server.accepts = [SECRET, OTHER]
     with time_machine.travel(at, tick=False):
-        channel.send(delivery(), to(server.url, previous_secret=OTHER, previous_until=NOW), EVENT)
+        channel.send(
+            delivery(), to(server.url, previous_secret=OTHER, previous_until=NOW), EVENT, now=timezone.now()
+        )
     assert server.records[0]["signed_by"] == signed_by
 
 
@@ -116,16 +119,18 @@ def test_the_old_secret_alone_is_refused_after_a_rotation(
 ) -> None:
     server.accepts = [OTHER]
     with time_machine.travel(NOW, tick=False), pytest.raises(Failed, match="401: no signature"):
-        channel.send(delivery(), to(server.url, previous_secret=OTHER, previous_until=NOW), EVENT)
+        channel.send(
+            delivery(), to(server.url, previous_secret=OTHER, previous_until=NOW), EVENT, now=timezone.now()
+        )
     assert server.records == []
 
 
 def test_connections_are_kept_and_hung_up(server: WebhookServer, channel: WebhookChannel) -> None:
     for _ in range(3):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
     assert (len(server.requests), server.callers) == (3, 1)
     channel.hang_up()
-    channel.send(delivery(), to(server.url), EVENT)
+    channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
     assert (len(server.requests), server.callers) == (4, 2)
 
 
@@ -135,7 +140,9 @@ def test_sixteen_threads_send_at_once(server: WebhookServer, channel: WebhookCha
     def send(number: int) -> None:
         together.wait()
         for attempt in range(5):
-            channel.send(delivery(event=number * 10 + attempt), to(f"{server.url}/{number}"), EVENT)
+            channel.send(
+                delivery(event=number * 10 + attempt), to(f"{server.url}/{number}"), EVENT, now=timezone.now()
+            )
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(send, range(16)))
@@ -146,7 +153,7 @@ def test_sixteen_threads_send_at_once(server: WebhookServer, channel: WebhookCha
 def test_no_cookie_of_a_receiver_comes_back(server: WebhookServer, channel: WebhookChannel) -> None:
     server.fail(200, times=2, headers={"Set-Cookie": "tenant=acme; Path=/"})
     for _ in range(2):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
     assert [headers.get("cookie") for _path, headers, _body in server.requests] == [None, None]
 
 
@@ -156,22 +163,22 @@ def test_no_cookie_of_a_receiver_comes_back(server: WebhookServer, channel: Webh
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_every_2xx_is_a_yes(server: WebhookServer, channel: WebhookChannel, status: int) -> None:
     server.fail(status)
-    assert channel.send(delivery(), to(server.url), EVENT) == delivery().key
+    assert channel.send(delivery(), to(server.url), EVENT, now=timezone.now()) == delivery().key
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 422, 425, 429, 500, 503])
 def test_a_refusal_is_tried_again(server: WebhookServer, channel: WebhookChannel, status: int) -> None:
     server.fail(status, body=b"no\nnot <b>now</b>")
     with pytest.raises(Failed, match=f"127.0.0.1 answered {status}: no not <b>now</b>"):
-        channel.send(delivery(), to(server.url), EVENT)
-    channel.send(delivery(attempts=2), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
+    channel.send(delivery(attempts=2), to(server.url), EVENT, now=timezone.now())
     assert len(server.records) == 1
 
 
 def test_410_says_that_nobody_listens_any_more(server: WebhookServer, channel: WebhookChannel) -> None:
     server.fail(410, body=b"gone")
     with pytest.raises(Rejected, match="410: gone"):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
 
 
 @pytest.mark.parametrize("status", [502, 504])
@@ -180,7 +187,7 @@ def test_a_gateway_that_heard_nothing_leaves_it_unsure(
 ) -> None:
     server.fail(status)
     with pytest.raises(Unsure, match=str(status)):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -201,8 +208,8 @@ def test_a_receiver_may_name_when_to_come_back(
     server: WebhookServer, channel: WebhookChannel, status: int, given: str, seconds: int
 ) -> None:
     server.fail(status, headers={"Retry-After": given})
-    with time_machine.travel(NOW, tick=False), pytest.raises(Busy, match=str(status)) as busy:
-        channel.send(delivery(), to(server.url), EVENT)
+    with pytest.raises(Busy, match=str(status)) as busy:
+        channel.send(delivery(), to(server.url), EVENT, now=NOW)
     assert busy.value.wait == timedelta(seconds=seconds)
 
 
@@ -212,7 +219,7 @@ def test_an_unreadable_retry_after_is_none(
 ) -> None:
     server.fail(429, headers={"Retry-After": given})
     with pytest.raises(Failed, match="429"):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
 
 
 def test_a_lost_answer_leaves_it_unsure_and_the_repeat_has_the_same_key(
@@ -223,7 +230,12 @@ def test_a_lost_answer_leaves_it_unsure_and_the_repeat_has_the_same_key(
     for number in range(1, 11):
         for attempt in (1, 2):
             try:
-                channel.send(delivery(pk=number, event=number, attempts=attempt), to(server.url), EVENT)
+                channel.send(
+                    delivery(pk=number, event=number, attempts=attempt),
+                    to(server.url),
+                    EVENT,
+                    now=timezone.now(),
+                )
                 break
             except Unsure:
                 unsure += 1
@@ -239,7 +251,7 @@ def test_a_receiver_that_is_silent_is_given_up(
     give_up_after(settings, 1)
     server.delay = 5
     with pytest.raises(Unsure, match="did not answer within 1 s"):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
 
 
 def test_a_receiver_that_answers_byte_by_byte_is_cut_off(
@@ -248,13 +260,13 @@ def test_a_receiver_that_answers_byte_by_byte_is_cut_off(
     give_up_after(settings, 1)
     server.trickle = 0.3
     with pytest.raises(Unsure, match="did not answer within 1 s"):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
 
 
 def test_a_long_answer_is_not_read(server: WebhookServer, channel: WebhookChannel) -> None:
     server.fail(500, body=b"x" * 5_000_000)
     with pytest.raises(Failed) as failed:
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
     assert str(failed.value) == "127.0.0.1 answered 500: " + "x" * 200
 
 
@@ -269,7 +281,9 @@ def test_an_answer_that_is_no_http_leaves_it_unsure(channel: WebhookChannel) -> 
         thread = threading.Thread(target=babble)
         thread.start()
         with pytest.raises(Unsure, match="broke off"):
-            channel.send(delivery(), to(f"http://127.0.0.1:{listener.getsockname()[1]}"), EVENT)
+            channel.send(
+                delivery(), to(f"http://127.0.0.1:{listener.getsockname()[1]}"), EVENT, now=timezone.now()
+            )
         thread.join()
 
 
@@ -277,7 +291,7 @@ def test_a_receiver_that_is_away_is_tried_again(channel: WebhookChannel) -> None
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(Failed, match=r"127\.0\.0\.1 cannot be reached: .*refused"):
-        channel.send(delivery(), to(f"http://127.0.0.1:{port}/secret"), EVENT)
+        channel.send(delivery(), to(f"http://127.0.0.1:{port}/secret"), EVENT, now=timezone.now())
 
 
 def test_a_name_that_nobody_knows_is_tried_again(
@@ -288,7 +302,7 @@ def test_a_name_that_nobody_knows_is_tried_again(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(Failed, match=r"hooks\.acme\.test cannot be reached: Failed to resolve"):
-        channel.send(delivery(), to("https://hooks.acme.test/"), EVENT)
+        channel.send(delivery(), to("https://hooks.acme.test/"), EVENT, now=timezone.now())
 
 
 # ---- TLS ----
@@ -320,7 +334,7 @@ def test_a_certificate_that_nobody_vouches_for_is_tried_again(
 ) -> None:
     with WebhookServer(tls=self_signed) as server:
         with pytest.raises(Failed, match=r"cannot be reached: .*self.signed certificate"):
-            channel.send(delivery(), to(server.url), EVENT)
+            channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
         assert server.requests == []
 
 
@@ -336,13 +350,13 @@ def test_over_tls_everything_is_as_without(
     )
     give_up_after(settings, 1)
     with WebhookServer(tls=self_signed) as server:
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
         server.drop_every = 2
         with pytest.raises(Unsure, match="broke off"):
-            channel.send(delivery(), to(server.url), EVENT)
+            channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
         server.trickle = 0.3
         with pytest.raises(Unsure, match="did not answer within 1 s"):
-            channel.send(delivery(), to(server.url), EVENT)
+            channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
     assert len(server.records) == 3
 
 
@@ -393,13 +407,13 @@ def test_an_address_that_is_not_public_is_never_called(
 ) -> None:
     settings.EGRESS_ALLOW_LOOPBACK = False
     with pytest.raises(Rejected, match="no public address"):
-        channel.send(delivery(), to(f"https://{host}/"), EVENT)
+        channel.send(delivery(), to(f"https://{host}/"), EVENT, now=timezone.now())
 
 
 @pytest.mark.parametrize("host", [host for host in PRIVATE if "127." not in host and host != "[::1]"])
 def test_where_loopback_is_allowed_nothing_else_is(channel: WebhookChannel, host: str) -> None:
     with pytest.raises(Rejected, match="no public address"):
-        channel.send(delivery(), to(f"http://{host}/"), EVENT)
+        channel.send(delivery(), to(f"http://{host}/"), EVENT, now=timezone.now())
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd12::1"])
@@ -409,7 +423,7 @@ def test_a_name_that_leads_to_a_private_address_is_never_called(
     settings.EGRESS_ALLOW_LOOPBACK = False
     resolver([address])
     with pytest.raises(Rejected, match=r"^hooks\.acme\.test leads to no public address$"):
-        channel.send(delivery(), to("https://hooks.acme.test/"), EVENT)
+        channel.send(delivery(), to("https://hooks.acme.test/"), EVENT, now=timezone.now())
 
 
 def test_a_name_that_changes_after_the_check_changes_nothing(
@@ -425,7 +439,7 @@ def test_a_name_that_changes_after_the_check_changes_nothing(
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
     with pytest.raises(Failed, match="no way out"):
-        channel.send(delivery(), to("https://hooks.acme.test:8443/"), EVENT)
+        channel.send(delivery(), to("https://hooks.acme.test:8443/"), EVENT, now=timezone.now())
     assert (asked, called) == (["hooks.acme.test"], [("93.184.215.14", 8443)])
 
 
@@ -433,7 +447,7 @@ def test_a_name_is_resolved_once_and_still_the_host_that_is_asked(
     server: WebhookServer, channel: WebhookChannel, resolver: Resolve
 ) -> None:
     asked = resolver(["127.0.0.1", "10.0.0.1"])
-    channel.send(delivery(), to(f"http://hooks.acme.test:{server.port}/in"), EVENT)
+    channel.send(delivery(), to(f"http://hooks.acme.test:{server.port}/in"), EVENT, now=timezone.now())
     assert asked == ["hooks.acme.test"]
     assert server.requests[0][1]["host"] == f"hooks.acme.test:{server.port}"
 
@@ -445,7 +459,7 @@ def test_a_redirect_is_not_followed(
 ) -> None:
     server.fail(status, body=b"x" * 5_000_000, headers={"Location": target})
     with pytest.raises(Failed, match=f"{status}, a redirect to '{target}': redirects are not followed"):
-        channel.send(delivery(), to(server.url), EVENT)
+        channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
     assert len(server.requests) == 1
 
 
@@ -468,7 +482,7 @@ def test_what_is_no_https_address_is_rejected(
 ) -> None:
     settings.EGRESS_ALLOW_LOOPBACK = False
     with pytest.raises(Rejected, match="the endpoint's address"):
-        channel.send(delivery(), to(address), EVENT)
+        channel.send(delivery(), to(address), EVENT, now=timezone.now())
 
 
 @pytest.mark.parametrize(
@@ -478,7 +492,7 @@ def test_what_looks_like_an_address_and_cannot_be_called_is_rejected(
     channel: WebhookChannel, address: str
 ) -> None:
     with pytest.raises(Rejected, match="cannot be called"):
-        channel.send(delivery(), to(address), EVENT)
+        channel.send(delivery(), to(address), EVENT, now=timezone.now())
 
 
 def test_neither_proxies_nor_netrc_of_the_environment_are_used(
@@ -489,5 +503,5 @@ def test_neither_proxies_nor_netrc_of_the_environment_are_used(
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    channel.send(delivery(), to(server.url), EVENT)
+    channel.send(delivery(), to(server.url), EVENT, now=timezone.now())
     assert "authorization" not in server.requests[0][1]
