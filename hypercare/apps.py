@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -32,16 +31,8 @@ class HypercareConfig(AppConfig):
             services.on_resolution_due,
             derive=lambda: services.waiting(ClockKind.RESOLUTION),
         )
-        register_message(
-            "incident.breached",
-            Form.MAIL,
-            lambda outgoing: services.write_breach(outgoing, now=timezone.now()),
-        )
+        register_message("incident.breached", Form.MAIL, services.write_breach)
         for verb in services.CHATS:
-            register_message(
-                verb, Form.CHAT, lambda outgoing: services.write_chat(outgoing, now=timezone.now())
-            )
+            register_message(verb, Form.CHAT, services.write_chat)
         for verb in services.PAGES:
-            register_message(
-                verb, Form.PAGE, lambda outgoing: services.write_page(outgoing, now=timezone.now())
-            )
+            register_message(verb, Form.PAGE, services.write_page)

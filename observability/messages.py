@@ -1,5 +1,7 @@
 """What the system says about itself, and every event for programs."""
 
+from collections.abc import Sequence
+
 from django.db.models import Count
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -7,50 +9,42 @@ from django.utils.translation import gettext as _
 
 from observability.mail import render
 from tenancy.context import PUBLIC
-from tenancy.deliveries import Card, Chat, Data, Mail, Moot, Outgoing, Page, PageAction
+from tenancy.deliveries import Card, Chat, Content, Data, Mail, Moot, Outgoing, Page, PageAction, each
 from tenancy.journal.models import Event
-from tenancy.models import ChainedEvent, Deadline, Delivery, Endpoint, OperatorEvent
+from tenancy.models import ChainedEvent, Deadline, Delivery, Endpoint, OperatorEvent, Tenant
 from tenancy.states import DeliveryState
 
 MACHINERY = ("deadline.dead", "delivery.dead", "delivery.ambiguous")
 """What the operators' chats and pagers can subscribe to."""
 
 
-def write_event(outgoing: Outgoing) -> Data:
-    """An event as the journal holds it, without personal parts: what webhooks get."""
-    event = _event(outgoing)
-    return Data(
-        type=event.verb,
-        at=event.at,
-        data={
-            "id": str(event.pk),
-            "seq": event.seq,
-            "tenant": outgoing.tenant.slug,
-            "subject": event.subject,
-            "project": str(event.scope) if event.scope else None,
-            "actor": {"kind": event.actor_kind, "user": event.actor_id, "name": event.actor_name},
-            "result": event.result or None,
-            "changed": event.data,
-        },
-    )
+def write_event(batch: Sequence[Outgoing]) -> Sequence[Content | Exception]:
+    """Events as the journal holds them, without personal parts: what webhooks get."""
+    chain = OperatorEvent if batch[0].tenant.schema_name == PUBLIC else Event
+    events = chain._default_manager.in_bulk({outgoing.event for outgoing in batch})
+    return each(lambda outgoing: _data(events[outgoing.event], outgoing.tenant))(batch)
 
 
+@each
 def write_test(outgoing: Outgoing) -> Chat:
     """That an endpoint works, for its chat."""
     card = Card(headline=_("Test"), text=_test_text(outgoing))
     return Chat(news=card, standing=card)
 
 
+@each
 def write_test_page(outgoing: Outgoing) -> Page:
     """That an endpoint works, for its pager; resolved by hand, so that somebody sees it."""
     return Page(action=PageAction.TRIGGER, summary=_test_text(outgoing), severity="info")
 
 
+@each
 def write_alarm(outgoing: Outgoing) -> Mail:
     """To platform staff: how many deadlines and deliveries are dead now, and where to look."""
     return render("machinery_alarm", _stuck() | {"base_url": outgoing.base_url})
 
 
+@each
 def write_machinery(outgoing: Outgoing) -> Chat:
     """One dead or ambiguous row, for the operators' chat."""
     card = Card(
@@ -62,6 +56,7 @@ def write_machinery(outgoing: Outgoing) -> Chat:
     return Chat(news=card, standing=card)
 
 
+@each
 def write_machinery_page(outgoing: Outgoing) -> Page:
     """One dead or ambiguous row, for whoever is on call."""
     return Page(
@@ -69,6 +64,7 @@ def write_machinery_page(outgoing: Outgoing) -> Page:
     )
 
 
+@each
 def write_disabled(outgoing: Outgoing) -> Mail:
     """To admins: an endpoint failed for so long that it is disabled. Raises Moot when it is gone or back."""
     pk = outgoing.subject.partition(":")[2]
@@ -85,10 +81,21 @@ def write_disabled(outgoing: Outgoing) -> Mail:
     return render("endpoint_disabled", context)
 
 
-def _event(outgoing: Outgoing) -> ChainedEvent:
-    chain = OperatorEvent if outgoing.tenant.schema_name == PUBLIC else Event
-    event: ChainedEvent = chain._default_manager.get(pk=outgoing.event)
-    return event
+def _data(event: ChainedEvent, tenant: Tenant) -> Data:
+    return Data(
+        type=event.verb,
+        at=event.at,
+        data={
+            "id": str(event.pk),
+            "seq": event.seq,
+            "tenant": tenant.slug,
+            "subject": event.subject,
+            "project": str(event.scope) if event.scope else None,
+            "actor": {"kind": event.actor_kind, "user": event.actor_id, "name": event.actor_name},
+            "result": event.result or None,
+            "changed": event.data,
+        },
+    )
 
 
 def _test_text(outgoing: Outgoing) -> str:

@@ -1,6 +1,9 @@
 """What hypercare writes to people: rendered inside the tenant, in the recipient's language and zone."""
 
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
 
 from django.utils.formats import date_format
 from django.utils.timezone import get_current_timezone, localtime
@@ -8,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from hypercare.models import Incident
-from hypercare.services.clocks import read
+from hypercare.rules import ClockState
+from hypercare.services.clocks import read_all
 from hypercare.states import ClockKind, IncidentState, Severity
 from observability.mail import render
 from tenancy.access import Denied, resolve
-from tenancy.deliveries import Card, Chat, Mail, Moot, Outgoing, Page, PageAction
+from tenancy.deliveries import Card, Chat, Content, Mail, Moot, Outgoing, Page, PageAction, each
 from tenancy.journal.models import Event
 from tenancy.models import User
 
@@ -32,15 +36,27 @@ _PAGE_SEVERITIES = {
 }
 
 
-def write_breach(outgoing: Outgoing, *, now: datetime) -> Mail:
-    """The mail `incident.breached`. Says how late the clock is at `now`, or was when it was fulfilled.
+def write_breach(batch: Sequence[Outgoing]) -> Sequence[Content | Exception]:
+    """Mails `incident.breached`. Say how late the clock is now, or was when it was fulfilled.
 
-    Raises Moot when the recipient does not see the incident (any more).
+    Moot when the recipient does not see the incident (any more).
     """
-    event = Event.objects.get(pk=outgoing.event)
-    incident = _incident(outgoing, now)
-    clock = ClockKind(event.data["clock"])
-    state = read(incident, clock, now)
+    read = _Read(batch)
+    clocks = {ClockKind(event.data["clock"]) for event in read.events.values()}
+    states = {clock: read_all(read.incidents(), clock, batch[0].now) for clock in clocks}
+    mails: dict[UUID, Mail] = {}  # by event: nothing in them is about their reader
+
+    def write(outgoing: Outgoing) -> Mail:
+        event, incident = read.events[outgoing.event], read.incident(outgoing)
+        if event.pk not in mails:
+            clock = ClockKind(event.data["clock"])
+            mails[event.pk] = _breach(outgoing, incident, clock, states[clock][incident.pk])
+        return mails[event.pk]
+
+    return each(write)(batch)
+
+
+def _breach(outgoing: Outgoing, incident: Incident, clock: ClockKind, state: ClockState) -> Mail:
     zone = incident.project.time_zone
     context = {
         "incident": incident,
@@ -58,10 +74,13 @@ def write_breach(outgoing: Outgoing, *, now: datetime) -> Mail:
     return render("incident_breached", context)
 
 
-def write_chat(outgoing: Outgoing, *, now: datetime) -> Chat:
-    """An incident's event for a chat, and how the incident stands at `now`. Raises Moot without the incident."""
-    event = Event.objects.get(pk=outgoing.event)
-    incident = _incident(outgoing, now)
+def write_chat(batch: Sequence[Outgoing]) -> Sequence[Content | Exception]:
+    """Incidents' events for a chat, and how each incident stands now. Moot without the incident."""
+    read = _Read(batch)
+    return each(lambda outgoing: _chat(outgoing, read.events[outgoing.event], read.incident(outgoing)))(batch)
+
+
+def _chat(outgoing: Outgoing, event: Event, incident: Incident) -> Chat:
     said = _news(event)
     headline = _headline(incident)
     link = _link(outgoing, incident)
@@ -73,7 +92,7 @@ def write_chat(outgoing: Outgoing, *, now: datetime) -> Chat:
     for clock in ClockKind:
         if incident.fulfilled_at(clock) is None:
             due = date_format(localtime(incident.deadline(clock)), "j F H:i")
-            late = " · " + _("overdue") if incident.is_breached(clock, now) else ""
+            late = " · " + _("overdue") if incident.is_breached(clock, outgoing.now) else ""
             facts.append((f"{_('Due')}: {clock.label}", f"{due} ({get_current_timezone()}){late}"))
     return Chat(
         news=Card(headline=headline, text=said, link=link),
@@ -81,10 +100,13 @@ def write_chat(outgoing: Outgoing, *, now: datetime) -> Chat:
     )
 
 
-def write_page(outgoing: Outgoing, *, now: datetime) -> Page:
-    """An incident's event for those on call. Raises Moot without the incident."""
-    event = Event.objects.get(pk=outgoing.event)
-    incident = _incident(outgoing, now)
+def write_page(batch: Sequence[Outgoing]) -> Sequence[Content | Exception]:
+    """Incidents' events for those on call. Moot without the incident."""
+    read = _Read(batch)
+    return each(lambda outgoing: _page(outgoing, read.events[outgoing.event], read.incident(outgoing)))(batch)
+
+
+def _page(outgoing: Outgoing, event: Event, incident: Incident) -> Page:
     return Page(
         action=PAGES[outgoing.message],
         summary=f"{_headline(incident)} · {_news(event)}",
@@ -122,20 +144,44 @@ def _link(outgoing: Outgoing, incident: Incident) -> str:
     return f"{outgoing.base_url}/admin/hypercare/incident/{incident.pk}/change/"
 
 
-def _incident(outgoing: Outgoing, now: datetime) -> Incident:
-    """The incident, if the audience may see it: a person by their rights, an endpoint by its tenant's trust."""
+class _Read:
+    """What a batch is about: its events, and its incidents as each reader sees them."""
+
+    def __init__(self, batch: Sequence[Outgoing]):
+        self.events = Event.objects.in_bulk({outgoing.event for outgoing in batch})
+        about: dict[User | None, list[Outgoing]] = defaultdict(list)
+        for outgoing in batch:
+            about[outgoing.audience.user].append(outgoing)
+        self._seen = {user: _seen(user, theirs) for user, theirs in about.items()}
+
+    def incident(self, outgoing: Outgoing) -> Incident:
+        """Raises Moot unless its reader sees it."""
+        seen = self._seen[outgoing.audience.user]
+        if isinstance(seen, Denied):
+            raise Moot(f"its reader has no access: {seen.code}")
+        incident = seen.get(_pk(outgoing))
+        if incident is None:
+            raise Moot(f"{outgoing.subject} is not there for its reader")
+        return incident
+
+    def incidents(self) -> list[Incident]:
+        """Of all readers; some may be there several times."""
+        return [one for seen in self._seen.values() if not isinstance(seen, Denied) for one in seen.values()]
+
+
+def _seen(user: User | None, theirs: Sequence[Outgoing]) -> dict[UUID, Incident] | Denied:
+    """The incidents that the reader may see: a person by their rights, an endpoint by its tenant's trust."""
     incidents = Incident.objects.all()
-    user = outgoing.audience.user
     if user is not None:
-        actor = resolve(user, outgoing.tenant, now=now)
+        actor = resolve(user, theirs[0].tenant, now=theirs[0].now)
         if isinstance(actor, Denied):
-            raise Moot(f"user:{user.pk} has no access: {actor.code}")
-        incidents = incidents.visible_to(actor, outgoing.tenant)
-    seen = incidents.select_related("project", "assigned_to")
-    incident = seen.filter(pk=outgoing.subject.partition(":")[2]).first()
-    if incident is None:
-        raise Moot(f"{outgoing.subject} is not there for its reader")
-    return incident
+            return actor
+        incidents = incidents.visible_to(actor, theirs[0].tenant)
+    return incidents.select_related("project", "assigned_to").in_bulk({_pk(one) for one in theirs})
+
+
+def _pk(outgoing: Outgoing) -> UUID:
+    return UUID(outgoing.subject.partition(":")[2])
 
 
 def duration(span: timedelta) -> str:

@@ -3,11 +3,14 @@
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -20,11 +23,13 @@ from tenancy.deliveries.lanes import Job, Lanes, Result
 from tenancy.deliveries.messages import (
     Audience,
     Busy,
+    Channel,
     Content,
     Form,
     Moot,
     Outgoing,
     Rejected,
+    Renderer,
     Unsure,
     channel_named,
     channels,
@@ -159,35 +164,74 @@ def _put(lanes: Lanes, job: Job | Result) -> Result | None:
 def _written(
     batch: Sequence[Delivery], lanes: Lanes, *, clock: Callable[[], datetime]
 ) -> Iterator[Job | Result]:
-    """Each row rendered in its tenant for its reader, or what came in the way."""
+    """Each row rendered in its tenant for its reader, or what came in the way, in the order of `batch`: by tenant."""
     tenants = Tenant.objects.in_bulk({row.tenant_id for row in batch})
     readers = _Readers(batch)
-    for row in batch:
+    for tenant_id, rows in groupby(batch, key=lambda row: row.tenant_id):
+        yield from _of_tenant(list(rows), tenants[tenant_id], readers, lanes, now=clock())
+
+
+def _of_tenant(
+    rows: Sequence[Delivery], tenant: Tenant, readers: "_Readers", lanes: Lanes, *, now: datetime
+) -> list[Job | Result]:
+    """Rows that one renderer writes in one language and zone are written together."""
+    done: dict[int, Job | Result] = {}
+    alike: dict[tuple[Renderer, str, ZoneInfo], list[tuple[Delivery, Channel, Outgoing]]] = defaultdict(list)
+    for row in rows:
         if lanes.blocked(row):
-            yield Result(row, clock(), tried=False)
+            done[row.pk] = Result(row, now, tried=False)
             continue
         try:
-            yield _job(row, tenants[row.tenant_id], readers.audience(row))
-        except DatabaseError:
-            if connection.connection is None or connection.connection.closed:
-                raise  # nothing can be marked either: the leases end by themselves
-            logger.exception("delivery %s cannot be written", row.pk)
-            yield Result(row, clock(), error=RuntimeError("the database refused; see the log"))
-        except Exception as error:  # whatever a renderer raises is stored and tried again
-            yield Result(row, clock(), error=error)
+            channel, renderer = _ways(row)
+            audience = readers.audience(row)
+        except Exception as error:  # stored and, mostly, tried again
+            done[row.pk] = _unwritten(row, error, now=now)
+            continue
+        outgoing = Outgoing(tenant, row.message, row.subject, row.event, audience, base_url(tenant), now)
+        alike[renderer, audience.language, audience.time_zone].append((row, channel, outgoing))
+    for (renderer, _language, _zone), those in alike.items():
+        contents = _contents(renderer, [outgoing for _row, _channel, outgoing in those])
+        for (row, channel, outgoing), content in zip(those, contents, strict=True):
+            if isinstance(content, Exception):
+                done[row.pk] = _unwritten(row, content, now=now)
+            else:
+                done[row.pk] = Job(row, channel, outgoing.audience, content)
+    return [done[row.pk] for row in rows]
 
 
-def _job(row: Delivery, tenant: Tenant, audience: Audience) -> Job:
+def _ways(row: Delivery) -> tuple[Channel, Renderer]:
+    """Who sends the row and who writes it. Raises Rejected when nobody does."""
     try:
         channel = channel_named(row.channel)
-        renderer = renderer_of(row.message, channel.form)
+        return channel, renderer_of(row.message, channel.form)
     except LookupError as error:
         raise Rejected(str(error)) from error
+
+
+def _contents(renderer: Renderer, batch: Sequence[Outgoing]) -> Sequence[Content | Exception]:
+    """What `renderer` answers. If it fails as a whole each is written alone, so that only the one at fault fails."""
+    audience = batch[0].audience
     where = translation.override(audience.language), timezone.override(audience.time_zone)
-    with entering(tenant), where[0], where[1]:
-        outgoing = Outgoing(tenant, row.message, row.subject, row.event, audience, base_url(tenant))
-        content: Content = renderer(outgoing)
-    return Job(row, channel, audience, content)
+    try:
+        with entering(batch[0].tenant), where[0], where[1]:
+            contents = renderer(batch)
+        if len(contents) != len(batch):
+            raise ValueError(f"a renderer answered {len(contents)} of {len(batch)}")
+    except Exception as error:  # whatever a renderer raises is stored and tried again
+        if len(batch) == 1:
+            return [error]
+        return [content for outgoing in batch for content in _contents(renderer, [outgoing])]
+    return contents
+
+
+def _unwritten(row: Delivery, error: Exception, *, now: datetime) -> Result:
+    """Raises `error` when the connection is lost: nothing can be marked either, and leases end by themselves."""
+    if isinstance(error, DatabaseError):
+        if connection.connection is None or connection.connection.closed:
+            raise error
+        logger.error("delivery %s cannot be written", row.pk, exc_info=error)
+        return Result(row, now, error=RuntimeError("the database refused; see the log"))
+    return Result(row, now, error=error)
 
 
 class _Readers:

@@ -1,6 +1,6 @@
 """What can be said, in which form, and by which way: the registries that apps fill in `ready()`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -115,7 +115,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What a renderer is told: which message, about what, for whom, and for which host its links are."""
+    """What a renderer is told: which message, about what, for whom, for which host its links are, and the time."""
 
     tenant: Tenant
     message: str
@@ -123,6 +123,7 @@ class Outgoing:
     event: UUID
     audience: Audience
     base_url: str
+    now: datetime
 
 
 class Channel(Protocol):
@@ -154,7 +155,11 @@ class Offered(StrEnum):
     NOBODY = "nobody"
 
 
-Renderer = Callable[[Outgoing], Content]
+Renderer = Callable[[Sequence[Outgoing]], Sequence[Content | Exception]]
+"""Writes all that waits at once, so that what they share is read once. All are of one tenant, language, zone and
+moment; their messages may differ where it writes several. Answers each in its place, with the content or with why
+there is none: Moot when the audience may not see the subject or there is nothing to say."""
+
 ANY = "*"
 _channels: dict[str, Channel] = {}
 _renderers: dict[tuple[str, Form], Renderer] = {}
@@ -173,13 +178,24 @@ def register_message(
 ) -> None:
     """Say who writes `message` in `form`; ANY writes every message that nobody else does. For AppConfig.ready().
 
-    A renderer runs inside the tenant, in the audience's language and zone, and raises Moot when the audience
-    may not see the subject or there is nothing to say. Raises ValueError on a second renderer.
+    It runs inside the tenant, in the language and zone of its readers. Raises ValueError on a second renderer.
     """
     if (message, form) in _renderers:
         raise ValueError(f"message {message!r} has a renderer for {form} already")
     _renderers[message, form] = renderer
     _offered[message] = offered
+
+
+def each(write: Callable[[Outgoing], Content]) -> Renderer:
+    """The renderer that calls `write` for one after the other. What `write` raises is about that one alone."""
+
+    def written(outgoing: Outgoing) -> Content | Exception:
+        try:
+            return write(outgoing)
+        except Exception as error:  # the dispatcher decides what it means
+            return error
+
+    return lambda batch: [written(outgoing) for outgoing in batch]
 
 
 def channel_named(name: str) -> Channel:

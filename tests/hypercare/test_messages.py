@@ -1,8 +1,11 @@
 """The mail of a breach: in the reader's language, with all they need and only what they may see."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone, translation
@@ -11,7 +14,7 @@ from hypercare import services
 from hypercare.models import Incident, Project, ProjectMember
 from hypercare.services.messages import duration
 from tenancy.actors import Actor
-from tenancy.deliveries import Audience, Mail, Moot, Outgoing, PageAction, base_url
+from tenancy.deliveries import Audience, Content, Mail, Moot, Outgoing, PageAction, base_url
 from tenancy.journal.models import Event
 from tenancy.models import Endpoint, Tenant, User
 
@@ -19,12 +22,22 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-def written(user: User, incident: Incident, acme: Tenant, now: datetime) -> Mail:
+def to_user(user: User, incident: Incident, acme: Tenant, now: datetime) -> Outgoing:
     event = Event.objects.filter(verb="incident.breached", subject=f"incident:{incident.pk}").latest("seq")
     audience = Audience(user.language, user.time_zone, user=user)
-    outgoing = Outgoing(acme, "incident.breached", event.subject, event.pk, audience, base_url(acme))
+    return Outgoing(acme, "incident.breached", event.subject, event.pk, audience, base_url(acme), now)
+
+
+def one(answers: Sequence[Content | Exception]) -> Any:
+    [answer] = answers
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def written(user: User, incident: Incident, acme: Tenant, now: datetime) -> Mail:
     with translation.override(user.language), timezone.override(user.time_zone):
-        return services.write_breach(outgoing, now=now)
+        return one(services.write_breach([to_user(user, incident, acme, now)]))
 
 
 @pytest.fixture
@@ -115,6 +128,42 @@ def test_who_does_not_see_the_incident_any_more_is_told_nothing(
         written(users["manager"], breached, in_acme, now)
 
 
+@pytest.fixture
+def waiting(
+    in_acme: Tenant, report: Callable[..., Incident], users: dict[str, User], system: Actor, now: datetime
+) -> list[Outgoing]:
+    """Mails of three breaches, each to the agent and to the manager."""
+    incidents = [report(severity="P2", title=f"Nr. {number}") for number in range(3)]
+    late = now + 240 * MINUTE
+    pks = [incident.pk for incident in incidents]
+    services.record_breaches(incident_ids=pks, clock="response", by=system, now=late)
+    readers = users["agent"], users["manager"]
+    return [to_user(user, incident, in_acme, late) for incident in incidents for user in readers]
+
+
+def test_mails_that_wait_together_are_read_together(
+    waiting: list[Outgoing], django_assert_num_queries: Any
+) -> None:
+    for size in (2, 6):
+        with django_assert_num_queries(6):  # events, a clock, and access and incidents of two readers
+            mails = [one([answer]) for answer in services.write_breach(waiting[:size])]
+    assert [mail.subject.rpartition("Nr. ")[2] for mail in mails] == ["0", "0", "1", "1", "2", "2"]
+    for mail, outgoing in zip(mails, waiting, strict=True):
+        assert f"/incident/{outgoing.subject.removeprefix('incident:')}/change/" in mail.html
+        assert mail == one(services.write_breach([outgoing]))
+
+
+def test_each_reader_of_a_batch_is_checked_and_one_that_fails_takes_no_other_along(
+    waiting: list[Outgoing], users: dict[str, User]
+) -> None:
+    ProjectMember.objects.filter(user=users["agent"]).delete()
+    waiting[3] = replace(waiting[3], event=uuid4())
+    answers = services.write_breach(waiting)
+    assert [type(answer) for answer in answers] == [Moot, Mail, Moot, KeyError, Moot, Mail]
+    users["manager"].memberships.all().delete()
+    assert {type(answer) for answer in services.write_breach([waiting[1], waiting[5]])} == {Moot}
+
+
 @pytest.mark.parametrize(
     ("span", "text"),
     [
@@ -135,11 +184,11 @@ def test_time_is_said_in_its_two_largest_units(span: timedelta, text: str) -> No
 # ---- for chats and pagers -----------------------------------------------------------------------------------------
 
 
-def to_endpoint(acme: Tenant, incident: Incident, verb: str, language: str = "en") -> Outgoing:
+def to_endpoint(acme: Tenant, incident: Incident, verb: str, now: datetime, language: str = "en") -> Outgoing:
     event = Event.objects.filter(verb=verb, subject=f"incident:{incident.pk}").latest("seq")
     endpoint = Endpoint(tenant=acme, channel="slack", language=language, time_zone="Europe/Istanbul")
     audience = Audience(language, acme.time_zone, endpoint=endpoint)
-    return Outgoing(acme, verb, event.subject, event.pk, audience, base_url(acme))
+    return Outgoing(acme, verb, event.subject, event.pk, audience, base_url(acme), now)
 
 
 def test_a_chat_says_what_is_new_and_how_the_incident_stands(
@@ -147,7 +196,7 @@ def test_a_chat_says_what_is_new_and_how_the_incident_stands(
 ) -> None:
     late = now + 258 * MINUTE
     with timezone.override("Europe/Istanbul"):
-        chat = services.write_chat(to_endpoint(in_acme, breached, "incident.breached"), now=late)
+        chat = one(services.write_chat([to_endpoint(in_acme, breached, "incident.breached", late)]))
     assert chat.news.headline == f"▲ P2 {breached.key} Invoice <b>run</b> & posting"
     assert chat.news.text == "First response overdue"
     facts = dict(chat.standing.facts)
@@ -159,7 +208,7 @@ def test_a_chat_says_what_is_new_and_how_the_incident_stands(
 
     services.resolve(incident=breached, root_cause="x", resolution_notes="y", by=actors["agent"], now=late)
     with translation.override("tr"):
-        chat = services.write_chat(to_endpoint(in_acme, breached, "incident.resolved", "tr"), now=late)
+        chat = one(services.write_chat([to_endpoint(in_acme, breached, "incident.resolved", late, "tr")]))
     assert chat.news.text == "Çözüldü"
     assert len(chat.standing.facts) == 3  # no clock runs any more
 
@@ -174,11 +223,11 @@ def test_an_assignment_names_who_has_it_now(
     incident = report(severity="P3")
     agent = users["agent"]
     services.assign(incident=incident, assigned_to_id=agent.pk, by=actors["agent"], now=now)
-    chat = services.write_chat(to_endpoint(in_acme, incident, "incident.assigned"), now=now)
+    chat = one(services.write_chat([to_endpoint(in_acme, incident, "incident.assigned", now)]))
     assert chat.news.text == f"Assigned to {agent.name}"
     assert dict(chat.standing.facts)["Assigned to"] == agent.name
     services.assign(incident=incident, assigned_to_id=None, by=actors["agent"], now=now)
-    chat = services.write_chat(to_endpoint(in_acme, incident, "incident.assigned"), now=now)
+    chat = one(services.write_chat([to_endpoint(in_acme, incident, "incident.assigned", now)]))
     assert chat.news.text == "Assigned to nobody"
 
 
@@ -188,20 +237,19 @@ def test_a_page_is_raised_acknowledged_and_resolved(
     incident = report(severity="P1")
     services.respond_first(incident=incident, by=actors["agent"], now=now)
     services.resolve(incident=incident, root_cause="x", resolution_notes="y", by=actors["agent"], now=now)
-    actions = {
-        verb: services.write_page(to_endpoint(in_acme, incident, verb), now=now)
-        for verb in ("incident.reported", "incident.first_response", "incident.resolved")
-    }
-    assert [page.action for page in actions.values()] == list(PageAction)
-    assert {page.severity for page in actions.values()} == {"critical"}
-    assert actions["incident.reported"].summary == f"◆ P1 {incident.key} {incident.title} · Reported"
+    verbs = ("incident.reported", "incident.first_response", "incident.resolved")
+    pages = services.write_page([to_endpoint(in_acme, incident, verb, now) for verb in verbs])
+    first, second, third = (one([page]) for page in pages)
+    assert [page.action for page in (first, second, third)] == list(PageAction)
+    assert {page.severity for page in (first, second, third)} == {"critical"}
+    assert first.summary == f"◆ P1 {incident.key} {incident.title} · Reported"
 
 
 def test_an_incident_that_is_gone_is_told_to_no_endpoint(
     in_acme: Tenant, breached: Incident, now: datetime
 ) -> None:
-    outgoing = to_endpoint(in_acme, breached, "incident.breached")
+    outgoing = to_endpoint(in_acme, breached, "incident.breached", now)
     breached.clock_events.all().delete()
     breached.delete()
     with pytest.raises(Moot):
-        services.write_chat(outgoing, now=now)
+        one(services.write_chat([outgoing]))

@@ -28,7 +28,7 @@ class Wire:
         self.sent = []
         self.fails = []
 
-    def send(self, delivery, audience, content):
+    def send(self, delivery, audience, content, *, now):
         if self.fails:
             raise self.fails.pop(0)
         self.sent.append((audience.user.email, content.subject, content.text))
@@ -45,6 +45,7 @@ def wire(monkeypatch):
     monkeypatch.setattr(messages, "_renderers", dict(messages._renderers))
     deliveries.register_channel(channel)
 
+    @deliveries.each
     def render(outgoing):
         if outgoing.subject == "thing:moot":
             raise Moot("the thing is gone")

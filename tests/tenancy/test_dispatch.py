@@ -6,9 +6,11 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.db import DataError
+from django.utils import timezone, translation
 
 from tenancy import deliveries
-from tenancy.context import PUBLIC, entering
+from tenancy.context import PUBLIC, current_schema, entering
 from tenancy.deliveries import (
     ANY,
     Busy,
@@ -21,6 +23,7 @@ from tenancy.deliveries import (
     Rejected,
     Unsure,
     claim,
+    each,
     mark,
     messages,
     tell_endpoint,
@@ -31,6 +34,7 @@ from tenancy.models import Delivery, Endpoint, OperatorEvent
 from tenancy.states import DeliveryState
 from tenancy.transactions import atomic, emit
 from tests import factories
+from tests.servers import WebhookServer
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +49,7 @@ class Wire:
         self.sent, self.threads, self.plans, self.hung_up = [], [], {}, 0
         self._lock = threading.Lock()
 
-    def send(self, delivery, audience, content):
+    def send(self, delivery, audience, content, *, now):
         with self._lock:
             plan = self.plans.get(audience.endpoint.name, [])
             step = plan.pop(0) if plan else None
@@ -72,9 +76,11 @@ def wire(monkeypatch):
     deliveries.register_channel(Wire("chat", Form.CHAT))
     if (ANY, Form.DATA) in messages._renderers:
         del messages._renderers[ANY, Form.DATA]
-    deliveries.register_message(ANY, Form.DATA, lambda outgoing: Data(outgoing.message, None, {}))
+    deliveries.register_message(
+        ANY, Form.DATA, each(lambda outgoing: Data(outgoing.message, outgoing.now, {}))
+    )
     card = Card("news")
-    deliveries.register_message("test.said", Form.CHAT, lambda outgoing: Chat(card, card))
+    deliveries.register_message("test.said", Form.CHAT, each(lambda outgoing: Chat(card, card)))
     return channel
 
 
@@ -222,9 +228,107 @@ def test_what_is_moot_is_dead_without_an_alarm(endpoint, wire, now, users):
 
 def test_a_renderer_that_fails_is_tried_again(endpoint, wire, now, monkeypatch):
     say(endpoint("a"), now, "thing:1")
-    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), lambda outgoing: 1 / 0)
+    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), lambda batch: 1 / 0)
     assert dispatch(now).failed == 1
     assert "ZeroDivisionError" in row("thing:1").last_error
+
+
+def test_a_message_that_cannot_be_written_fails_alone(endpoint, wire, now, monkeypatch):
+    say(endpoint("a"), now, "thing:1", "thing:bad", "thing:2", "thing:3")
+    asked = []
+
+    def write(batch):
+        asked.append([outgoing.subject for outgoing in batch])
+        if "thing:bad" in asked[-1]:
+            raise LookupError("bad")  # as a query does that all of them share
+        return [Data(outgoing.message, None, {}) for outgoing in batch]
+
+    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), write)
+    counts = dispatch(now)
+    assert (counts.sent, counts.failed) == (3, 1)
+    assert "LookupError: bad" in row("thing:bad").last_error
+    assert [len(batch) for batch in asked] == [4, 1, 1, 1, 1]
+    assert [subject for _, subject in wire.sent] == ["thing:1", "thing:2", "thing:3"]
+
+
+def test_an_answer_for_each_or_none(endpoint, wire, now, monkeypatch):
+    say(endpoint("a"), now, "thing:1", "thing:2")
+    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), lambda batch: [])
+    assert dispatch(now).failed == 2
+    assert "answered 0 of 1" in row("thing:1").last_error
+
+
+def test_what_the_database_refuses_is_logged_and_tried_again(endpoint, wire, now, monkeypatch, caplog):
+    say(endpoint("a"), now, "thing:1", "thing:2")
+
+    def write(outgoing):
+        if outgoing.subject == "thing:1":
+            raise DataError("secret of a row")
+        return Data(outgoing.message, None, {})
+
+    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), each(write))
+    counts = dispatch(now)
+    assert (counts.sent, counts.failed) == (1, 1)
+    assert "secret" not in row("thing:1").last_error
+    assert "secret of a row" in caplog.text
+
+
+# ---- batches and the clock ----------------------------------------------------------------------------------------
+
+
+def test_who_reads_alike_is_written_to_together_in_their_language_and_zone(
+    endpoint, globex, wire, now, monkeypatch
+):
+    batches = []
+
+    def write(batch):
+        where = current_schema(), translation.get_language(), timezone.get_current_timezone_name()
+        batches.append((where, [(outgoing.subject, outgoing.now) for outgoing in batch]))
+        return [Data(outgoing.message, None, {}) for outgoing in batch]
+
+    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), write)
+    places = [
+        endpoint("a"),
+        endpoint("b", language="tr"),
+        endpoint("c"),
+        endpoint("d", time_zone="Asia/Tokyo"),
+    ]
+    for number, place in enumerate([*places, places[0]]):
+        say(place, now, f"thing:{number}")
+    given = {"secret": "s", "verbs": ["none"], "created_at": now}
+    say(Endpoint.objects.create(tenant=globex, name="e", channel="wire", **given), now, "thing:5")
+    assert dispatch(now).sent == 6
+    assert batches == [
+        (("t_acme", "en", "UTC"), [("thing:0", now), ("thing:2", now), ("thing:4", now)]),
+        (("t_acme", "tr", "UTC"), [("thing:1", now)]),
+        (("t_acme", "en", "Asia/Tokyo"), [("thing:3", now)]),
+        (("t_globex", "en", "UTC"), [("thing:5", now)]),
+    ]
+
+
+def test_one_receivers_messages_stay_in_order_whoever_writes_them(endpoint, wire, now, monkeypatch):
+    place = endpoint("a")
+    monkeypatch.setitem(
+        messages._renderers, ("test.other", Form.DATA), each(lambda outgoing: Data("other", None, {}))
+    )
+    for number in range(6):
+        with atomic():
+            message = "test.other" if number % 2 else "test.said"
+            tell_endpoint(endpoint=place, message=message, subject=f"thing:{number}", event=uuid4(), now=now)
+    assert dispatch(now).sent == 6
+    assert [subject for _, subject in wire.sent] == [f"thing:{number}" for number in range(6)]
+
+
+@pytest.mark.parametrize(("off", "sent"), [(timedelta(0), 1), (timedelta(minutes=10), 0)])
+def test_a_webhook_is_signed_with_the_dispatchers_time_and_not_the_machines(endpoint, settings, off, sent):
+    settings.EGRESS_ALLOW_LOOPBACK = True
+    at = timezone.now().replace(microsecond=0) + off  # the receiver's clock is the machine's
+    with WebhookServer() as server:
+        say(endpoint("a", channel="webhook", address=server.url, secret=server.secret), at, "thing:1")
+        assert dispatch(at).sent == sent
+    [(_path, headers, _body)] = server.requests
+    assert int(headers["webhook-timestamp"]) == at.timestamp()
+    assert ("401" in row("thing:1").last_error) == (not sent)
 
 
 def test_an_endpoint_of_another_tenant_is_sent_nothing(endpoint, globex, wire, now):
