@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from statistics import median
+from typing import Any
 from uuid import uuid4
 
 from django.core.management import call_command
@@ -36,7 +37,7 @@ from tests.tenancy.databases import own_database
 PROCESSES, THREADS = 4, 4
 WORKS_MS = (20, 50)  # at 20 two cores have no time left, at 50 they have
 SECONDS = 3
-ROUNDS = 3
+ROUNDS = 7
 _seq = itertools.count(os.getpid() * 10**9)  # of lines in no chain: only different
 
 
@@ -73,8 +74,10 @@ def write(tenant: Tenant, program: object, ends: float, done: list[int], *, way:
     done.append(count)
 
 
-def process(slug: str, starts: float, *, way: str, work: float) -> None:
-    """THREADS writers, each with a row of its own; prints how many transactions they committed."""
+def process(slug: str, *, way: str, work: float) -> None:
+    """THREADS writers, each with a row of its own, from the time on that stdin gives once we are ready; prints how
+    many transactions they committed.
+    """
     tenant = Tenant.objects.get(slug=slug)
     now, done = timezone.now(), []
     with entering(tenant):
@@ -82,6 +85,8 @@ def process(slug: str, starts: float, *, way: str, work: float) -> None:
             hypercare.create_program(code=f"B{uuid4().hex[:12].upper()}", name="Bench", by=BY, now=now).pk
             for _ in range(THREADS)
         ]
+    print("ready", flush=True)
+    starts = float(sys.stdin.readline())
     time.sleep(max(0.0, starts - time.time()))
     threads = [
         threading.Thread(
@@ -104,14 +109,21 @@ def rate(slug: str, way: str, work_ms: int) -> float:
         "bench.journal",
         "--write",
         slug,
-        "--starts",
-        str(time.time() + 6),
         "--way",
         way,
+        "--work-ms",
+        str(work_ms),
     ]
-    command += ["--work-ms", str(work_ms)]
-    env = environment({"smtp": 0})
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env) for _ in range(PROCESSES)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(command, env=environment({"smtp": 0}), **pipes) for _ in range(PROCESSES)]
+    streams = [(one.stdin, one.stdout) for one in running]
+    for stdin, stdout in streams:
+        assert stdin
+        assert stdout
+        assert stdout.readline() == "ready\n"
+    starts = time.time() + 0.5
+    for stdin, _ in streams:
+        print(starts, file=stdin, flush=True)
     return sum(json.loads(one.communicate()[0]) for one in running) / SECONDS
 
 
@@ -148,11 +160,10 @@ def main() -> list[Row]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", metavar="SLUG")
-    parser.add_argument("--starts", type=float, default=0.0)
     parser.add_argument("--way", default="chain")
     parser.add_argument("--work-ms", type=int, default=WORKS_MS[0])
     options = parser.parse_args()
     if options.write:
-        process(options.write, options.starts, way=options.way, work=options.work_ms / 1000)
+        process(options.write, way=options.way, work=options.work_ms / 1000)
     else:
         show(main())

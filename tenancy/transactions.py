@@ -1,8 +1,9 @@
 """One transaction for a change, its deadlines, its deliveries and its journal lines.
 
 The journal's head is a lock, so events are collected and appended as the last statement of the outermost
-`atomic` (taken first it would hold up every other writer of the tenant; ADR 4). Deadlines and deliveries are
-collected too, and each part of a transaction writes them at its end, each table in one statement.
+`atomic`, and COMMIT is sent with it: taken first, or held for a round trip longer, the lock would hold up every
+other writer of the tenant (ADR 4). Deadlines and deliveries are collected too, and each part of a transaction
+writes them at its end, each table in one statement.
 """
 
 import json
@@ -95,6 +96,7 @@ def atomic(*, savepoint: bool = False) -> Iterator[None]:
     statements less.
     """
     outermost = _collected.depth == 0
+    ours = outermost and transaction.get_autocommit()  # not inside somebody else's transaction
     events, rows = len(_collected.events), len(_collected.rows)
     _collected.depth += 1
     try:
@@ -105,7 +107,7 @@ def atomic(*, savepoint: bool = False) -> Iterator[None]:
                     to(_collected.events)
             _insert()
             if outermost:
-                _append(_collected.events)
+                _append(_collected.events, commit=ours)
     except BaseException:
         del _collected.events[events:]
         del _collected.rows[rows:]
@@ -196,7 +198,8 @@ def _insert() -> None:
         Delivery.objects.bulk_create(told, ignore_conflicts=True)
 
 
-def _append(events: list[Emitted]) -> None:
+def _append(events: list[Emitted], *, commit: bool) -> None:
+    """Write the journal; with `commit` the last statement takes COMMIT along, and Django's then does nothing."""
     # Tenants' heads before the operators', each schema once: one lock order for everybody.
     by_schema = sorted(events, key=lambda item: (item.schema == PUBLIC, item.schema))
     key_id, key = next(iter(settings.JOURNAL_KEYS.items()))
@@ -204,7 +207,7 @@ def _append(events: list[Emitted]) -> None:
         items = list(group)
         chain = chain_of(schema)
         with entering_schema(schema), connection.cursor() as cursor:
-            # Spelled out: each statement here is waited for by every other writer of the tenant.
+            # Spelled out: from here to COMMIT, every other writer of the tenant waits.
             head = chain.head._meta.db_table
             cursor.execute(f"SELECT seq, hash FROM {head} WHERE id = 1 FOR UPDATE")  # noqa: S608 - a table's name
             seq, previous = cursor.fetchone()
@@ -213,24 +216,24 @@ def _append(events: list[Emitted]) -> None:
                 item.event.seq, item.event.key_id = seq, key_id
                 item.event.hash = previous = link_hash(key, previous=previous, body=item.event.body())
             lines, values = _inserted([item.event for item in items])
+            inserts = f"lines AS ({lines})"
+            if personal := [item.personal for item in items if item.personal]:
+                beside, more = _inserted(personal)
+                inserts, values = f"{inserts}, beside AS ({beside})", values + more
+            end = "; COMMIT" if commit and items[-1] is by_schema[-1] else ""
             cursor.execute(
-                f"WITH lines AS ({lines}) UPDATE {head} SET seq = %s, hash = %s WHERE id = 1",  # noqa: S608
+                f"WITH {inserts} UPDATE {head} SET seq = %s, hash = %s WHERE id = 1{end}",  # noqa: S608
                 [*values, seq, previous],
             )
-            beside = [item.personal for item in items if item.personal]
-            if beside:
-                chain.personal._default_manager.bulk_create(beside)
 
 
-def _inserted(events: Sequence[ChainedEvent]) -> tuple[str, list[Any]]:
-    """The INSERT of `events`, which are of one table, and its values."""
-    fields = events[0]._meta.concrete_fields
+def _inserted(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
+    """The INSERT of `rows`, which are of one table, and its values."""
+    fields = rows[0]._meta.concrete_fields
     columns = ", ".join(str(field.column) for field in fields)
-    row = f"({', '.join(['%s'] * len(fields))})"
+    marks = f"({', '.join(['%s'] * len(fields))})"
     values = [
-        field.get_db_prep_save(getattr(event, field.attname), connection)
-        for event in events
-        for field in fields
+        field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows for field in fields
     ]
-    table = events[0]._meta.db_table
-    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * len(events))}", values  # noqa: S608
+    table = rows[0]._meta.db_table
+    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([marks] * len(rows))}", values  # noqa: S608

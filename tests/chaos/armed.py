@@ -5,8 +5,8 @@ since its process saw the file renames it to `<point>.struck` and kills itself. 
 process that is started again goes on. `CHAOS_CLOCK` is how many seconds the clock of a process is ahead.
 
 Points, each `.before` and `.after`: `claim`, `send`, `mark` of the dispatcher; `sweep`, the commit of a tenant's
-sweep; `commit`, any other commit that writes to a journal. Before a commit everything is written, after it nobody
-has been answered.
+sweep; `commit`, any other commit that writes to a journal. Before a commit everything but the journal is written,
+after it nobody has been answered.
 """
 
 import os
@@ -107,15 +107,15 @@ def _around_sweeps() -> None:
 
 
 def _around_commits() -> None:
-    """What a transaction emitted is appended last: after that comes the commit, after that its `on_commit`."""
+    """What a transaction emitted is appended last, and COMMIT goes with it; after that comes its `on_commit`."""
     inner = transactions._append
 
     @wraps(inner)
-    def wrapped(events: Any) -> None:
-        inner(events)
+    def wrapped(events: Any, *, commit: bool) -> None:
+        point = "sweep" if getattr(_sweeping, "now", False) else "commit"
         if events:
-            point = "sweep" if getattr(_sweeping, "now", False) else "commit"
             strike(f"{point}.before")
             transaction.on_commit(partial(strike, f"{point}.after"))
+        inner(events, commit=commit)
 
     transactions._append = wrapped

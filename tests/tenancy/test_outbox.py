@@ -202,6 +202,18 @@ def test_operators_endpoints_hear_of_their_journal_but_not_of_themselves(acme, p
 
 
 @pytest.mark.django_db
+def test_of_one_transaction_each_endpoint_hears_its_own_journal(acme, globex, public, now, system):
+    theirs, others, ours = endpoint(acme, now), endpoint(globex, now), endpoint(public, now)
+    with atomic():
+        told = {ours: emit("thing.changed", "thing:1", by=system, now=now)}
+        for tenant, its in ((acme, theirs), (globex, others)):
+            with entering(tenant):
+                told[its] = emit("thing.changed", "thing:1", by=system, now=now)
+    for its, event in told.items():
+        assert queued(event) == [f"endpoint:{its.pk}"]
+
+
+@pytest.mark.django_db
 def test_only_an_endpoint_for_programs_can_have_everything(acme, now, system):
     endpoint(acme, now, channel="slack", verbs=["*"])
     assert queued(happen(acme, now, system)) == []
