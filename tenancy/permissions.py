@@ -14,9 +14,15 @@ from tenancy.states import ActorKind, Role, StaffRole
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The lowest member role (None: no member), the staff roles on the public host, and whether it writes."""
+    """The lowest member role (None: no member), the staff roles on the public host, and whether it writes.
+
+    `own` and `board` are the lowest roles of members who may because the subject is their own, or because they sit
+    on its change board: whoever calls says which of these holds.
+    """
 
     member: Role | None = None
+    own: Role | None = None
+    board: Role | None = None
     staff: frozenset[StaffRole] = frozenset()
     writes: bool = True
 
@@ -37,8 +43,11 @@ def table() -> dict[str, Rule]:
     return dict(_table)
 
 
-def may(actor: Actor, action: str) -> bool:
-    """Whether `actor` may do `action`. Unknown actions: nobody."""
+def may(actor: Actor, action: str, *, own: bool = False, board: bool = False) -> bool:
+    """Whether `actor` may do `action` to a subject that is their `own`, or whose `board` they sit on.
+
+    Unknown actions: nobody.
+    """
     rule = _table.get(action)
     if rule is None:
         return False
@@ -48,12 +57,18 @@ def may(actor: Actor, action: str) -> bool:
         return False
     if actor.kind == ActorKind.STAFF:
         return actor.staff_role in rule.staff
-    return rule.member is not None and actor.at_least(rule.member)
+    ways = (rule.member, rule.own if own else None, rule.board if board else None)
+    return any(lowest is not None and actor.at_least(lowest) for lowest in ways)
 
 
-def require(actor: Actor, action: str) -> None:
-    """Raise NotAllowed unless `actor` may do `action`."""
-    if not may(actor, action):
+def may_ever(actor: Actor, action: str) -> bool:
+    """Whether there may be a subject to which `actor` may do `action`: what a door can ask before it is read."""
+    return may(actor, action, own=True, board=True)
+
+
+def require(actor: Actor, action: str, *, own: bool = False, board: bool = False) -> None:
+    """Raise NotAllowed unless `actor` `may` do `action`."""
+    if not may(actor, action, own=own, board=board):
         raise NotAllowed(_("You may not do this."), code="not_allowed")
 
 

@@ -6,7 +6,7 @@ from rest_framework import exceptions, permissions
 from rest_framework.request import Request
 
 from tenancy.actors import Actor
-from tenancy.permissions import require
+from tenancy.permissions import may_ever
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # which itself imports the default permission, this one
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class ActionPermission(permissions.BasePermission):
     """Views declare `actions = {"list": "incident.read"}` by DRF action, or `{"GET": …}` by method.
 
-    Raises 401 without an actor, 405 for a method that the view does not have, 403 for the rest.
+    Raises 401 without an actor, 405 for a method that the view does not have, 403 for the rest. What depends on the
+    subject (its own, its board) is the service's to refuse.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -29,5 +30,4 @@ class ActionPermission(permissions.BasePermission):
             raise exceptions.MethodNotAllowed(method)
         if action is None:
             return False
-        require(actor, action)
-        return True
+        return may_ever(actor, action)
