@@ -113,6 +113,7 @@ DATABASES["default"] |= {
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "connect_timeout": 3,
+        "prepare_threshold": 2,  # for tenancy.postgresql.statements; nothing else binds on the server
         "application_name": f"hypercare-{PROCESS}",
         "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS}"
         " -c idle_in_transaction_session_timeout=60000",
@@ -147,6 +148,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tenancy.web.middleware.AccessMiddleware",
+    "tenancy.web.throttling.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -169,7 +171,7 @@ TEMPLATES = [
         },
     }
 ]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 
 SESSION_ENGINE = "tenancy.sessions"
 SESSION_COOKIE_AGE = 12 * 60 * 60
@@ -229,10 +231,16 @@ REST_FRAMEWORK = {
         "tenancy.web.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["tenancy.web.permissions.ActionPermission"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["tenancy.web.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["tenancy.web.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "tenancy.web.pagination.CursorPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["tenancy.web.throttling.UserThrottle"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenancy.web.negotiation.Negotiation",
+    "DEFAULT_FILTER_BACKENDS": [
+        "tenancy.web.filters.KnownParameters",
+        "tenancy.web.filters.Filters",
+        "tenancy.web.filters.Ordering",
+    ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "tenancy.web.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
@@ -246,9 +254,14 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ActorKindEnum": "tenancy.states.ActorKind",
+        "SeverityEnum": "hypercare.states.Severity",
+        "WorkItemKindEnum": "hypercare.states.WorkItemKind",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "tenancy.web.openapi.problems",
+        "tenancy.web.openapi.conventions",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

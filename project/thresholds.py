@@ -245,6 +245,24 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Api:
+    """How much one caller may ask of the API."""
+
+    REQUESTS_PER_MINUTE: int = _number(1200, "count", "of one user in one tenant; more is a 429")
+    EXPORT_ROWS: int = _number(10_000, "count", "longest list that is exported as CSV or XLSX")
+
+
+@dataclass(frozen=True)
+class Hypercare:
+    """The life of incidents."""
+
+    REOPEN_DAYS: int = _number(14, "days", "a closed incident can be reopened for this long")
+    HOLIDAY_YEARS: int = _number(
+        10, "count", "public holidays are written into a calendar for so many years ahead"
+    )
+
+
+@dataclass(frozen=True)
 class Provisioning:
     """Preparation of new tenants."""
 
@@ -259,6 +277,7 @@ class Retention:
     SENT_DELIVERY_DAYS: int = _number(30, "days", "sent deliveries are kept for this long")
     IDEMPOTENCY_HOURS: int = _number(24, "hours", "a POST's answer is repeated for its Idempotency-Key")
     PERSONAL_DAYS: int = _number(730, "days", "the personal parts of journal lines are kept for this long")
+    SECURITY_COUNT_DAYS: int = _number(90, "days", "counted security signals are kept for this long")
     JOURNAL_DAYS: int = _number(2555, "days", "prune_journal archives lines older than this")
     BATCH: int = _number(5000, "count", "rows that retention deletes in one statement")
 
@@ -280,6 +299,8 @@ class Thresholds:
     sweep: Sweep = Sweep()
     delivery: Delivery = Delivery()
     access: Access = Access()
+    api: Api = Api()
+    hypercare: Hypercare = Hypercare()
     provisioning: Provisioning = Provisioning()
     retention: Retention = Retention()
     overridden: frozenset[str] = field(default=frozenset(), compare=False)

@@ -49,6 +49,16 @@ class NotFound(Refusal):
     code = "not_found"
 
 
+class OutOfScope(NotFound):
+    """It is there, in a project that this actor does not see: 404 as for what is not there, and counted."""
+
+
+class ScopeMismatch(Invalid):
+    """The request names a program or project to which its subject does not belong: 400, and counted."""
+
+    code = "scope_mismatch"
+
+
 class Conflict(Refusal):
     """The subject is in another state than the verb needs: 409. Names the state and the legal moves."""
 
@@ -60,6 +70,20 @@ class Conflict(Refusal):
         super().__init__(message, code=code)
         self.state = state
         self.legal_moves = tuple(legal_moves)
+
+
+class Stale(Refusal):
+    """Somebody changed the subject since the caller read it: 412. `version` is the one that it has now.
+
+    `current` is the subject as the caller may see it, where an edge adds it.
+    """
+
+    code = "stale"
+
+    def __init__(self, message: object, *, version: int, current: Mapping[str, object] | None = None):
+        super().__init__(message)
+        self.version = version
+        self.current = current
 
 
 class InProgress(Refusal):

@@ -55,6 +55,13 @@ class DeliveryState(models.TextChoices):
     DEAD = "dead", _("dead")
 
 
+class Signal(models.TextChoices):
+    """What is counted because it may be somebody trying doors (product.md, Tenancy)."""
+
+    CROSS_SCOPE = "cross_scope_access_attempt", _("another project was asked for")
+    SCOPE_MISMATCH = "scope_mismatch_error", _("program and project do not belong together")
+
+
 class Result(models.TextChoices):
     PASS = "PASS", "PASS"
     FAIL = "FAIL", "FAIL"

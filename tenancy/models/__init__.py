@@ -10,6 +10,7 @@ from tenancy.models.journal import (
 )
 from tenancy.models.outbox import Deadline, Delivery, Endpoint
 from tenancy.models.people import ApiToken, Membership, Preference, Session, SupportGrant, User
+from tenancy.models.security import SecurityCount
 from tenancy.models.tenants import Domain, Flag, SchemaTemplate, Segment, SpareSchema, Tenant, TenantFlag
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "OperatorPersonal",
     "Preference",
     "SchemaTemplate",
+    "SecurityCount",
     "Segment",
     "Session",
     "SpareSchema",

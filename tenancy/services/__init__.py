@@ -33,6 +33,7 @@ from tenancy.services.people import (
 from tenancy.services.preferences import clear_preference, preferences_of, set_preference
 from tenancy.services.retention import retain
 from tenancy.services.scopes import offer_scopes, scopes_for
+from tenancy.services.security import count_signal, security_counts
 from tenancy.services.segments import create_segment, move_to_segment
 from tenancy.services.tenants import (
     create_tenant,
@@ -53,6 +54,7 @@ __all__ = [
     "change_endpoint",
     "change_role",
     "clear_preference",
+    "count_signal",
     "create_endpoint",
     "create_segment",
     "create_tenant",
@@ -78,6 +80,7 @@ __all__ = [
     "revoke_token",
     "rotate_secret",
     "scopes_for",
+    "security_counts",
     "send_test",
     "set_flag",
     "set_flag_for_segment",

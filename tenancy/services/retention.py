@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.db.models import QuerySet
 
 from tenancy.context import PUBLIC, entering
-from tenancy.models import Delivery, Session, Tenant
+from tenancy.models import Delivery, SecurityCount, Session, Tenant
 from tenancy.services.idempotency import expire_records
 from tenancy.services.journal import erase_expired_personal
 from tenancy.states import DeliveryState, TenantState
@@ -29,9 +29,11 @@ def retain(*, now: datetime) -> dict[str, int]:
     dead = now - timedelta(days=limits.DEAD_DELIVERY_DAYS)
     personal = now - timedelta(days=limits.PERSONAL_DAYS)
     records = now - timedelta(hours=limits.IDEMPOTENCY_HOURS)
+    security = now - timedelta(days=limits.SECURITY_COUNT_DAYS)
     counts = {
         "sent deliveries": _delete(Delivery.objects.filter(state=DeliveryState.SENT, sent_at__lt=sent)),
         "dead deliveries": _delete(Delivery.objects.filter(state=DeliveryState.DEAD, dead_at__lt=dead)),
+        "security counts": _delete(SecurityCount.objects.filter(minute__lt=security)),
         "sessions": _delete(Session.objects.filter(expire_date__lt=now)),
         "personal parts": erase_expired_personal(before=personal, now=now),
         "idempotency records": 0,

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from hmac import compare_digest
 from typing import cast
 
 from django.http import HttpRequest
@@ -11,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from tenancy.access import Denied, resolve
+from tenancy.access import Bearer, Denied, bearer, resolve
 from tenancy.actors import Actor
 from tenancy.errors import NotAllowed
 from tenancy.models import ApiToken, Tenant, User
@@ -75,10 +74,10 @@ class TokenAuthentication(authentication.BaseAuthentication):
         if scheme.lower() != "bearer":
             return None
         http = cast(Scoped, request._request)
-        token = _find(secret.strip(), http)
-        if token is None:
+        found = _find(secret.strip(), http)
+        if found is None:
             raise exceptions.AuthenticationFailed(_("This token opens nothing here."), code="token_refused")
-        actor = _admitted(resolve(token.user, http.tenant, now=timezone.now()))
+        token, actor = found.token, _admitted(found.access)
         http.actor = replace(actor, read_only=True) if token.read_only else actor
         asked = "Accept-Language" in request.headers
         language = translation.get_language_from_request(http) if asked else token.user.language
@@ -111,15 +110,11 @@ def _admitted(access: Actor | Denied) -> Actor:
     return access
 
 
-def _find(secret: str, request: Scoped) -> ApiToken | None:
+def _find(secret: str, request: Scoped) -> Bearer | None:
     match = _TOKEN.fullmatch(secret)
     if match is None:
         return None
-    live = ApiToken.objects.filter(
-        tenant=request.tenant, revoked_at__isnull=True, expires_at__gt=timezone.now()
-    )
-    token = live.select_related("user").filter(prefix=match[1], user__is_active=True).first()
-    return token if token and compare_digest(token.digest, secret_digest(secret)) else None
+    return bearer(match[1], request.tenant, digest=secret_digest(secret), now=timezone.now())
 
 
 def _speak_to(request: HttpRequest, user: User, *, language: str) -> None:

@@ -26,7 +26,7 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 KEY_PATTERN = "[\\x21-\\x7e]{1,255}"
 _KEY = re.compile(KEY_PATTERN)
-_KEPT_HEADERS = ("Content-Type", "Location")
+_KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
 
 class Idempotent(APIView):

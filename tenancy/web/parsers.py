@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
@@ -15,7 +17,8 @@ from tenancy.errors import Invalid
 class StrictJSONParser(BaseParser):
     """JSON in UTF-8 that PostgreSQL can hold: no NUL, no half of a surrogate pair, no endless numbers.
 
-    Raises ParseError (`malformed`), Invalid naming the fields with such characters.
+    Raises RequestDataTooBig beyond DATA_UPLOAD_MAX_MEMORY_SIZE without reading more, ParseError (`malformed`), Invalid
+    naming the fields with such characters.
     """
 
     media_type = "application/json"
@@ -26,8 +29,12 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise RequestDataTooBig
         try:
-            value = json.loads(stream.read().decode("utf-8-sig"), parse_constant=_refuse_constant)
+            value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
         except ValueError as error:

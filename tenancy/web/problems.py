@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core import exceptions as django_errors
@@ -16,12 +17,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DataError, InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from tenancy.context import request_id
+from tenancy.context import current_tenant, in_tenant, request_id
 from tenancy.errors import (
     Conflict,
     Contradiction,
@@ -30,8 +32,14 @@ from tenancy.errors import (
     InvalidHeader,
     NotAllowed,
     NotFound,
+    OutOfScope,
     Refusal,
+    ScopeMismatch,
+    Stale,
 )
+from tenancy.services import count_signal
+from tenancy.states import Signal
+from tenancy.web.etags import etag
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +47,7 @@ CONTENT_TYPE = "application/problem+json"
 API = "/api/"
 AWAY_RETRY_SECONDS = 5
 BUSY_RETRY_SECONDS = 1
+MOST_ERRORS = 100  # that one answer names: a large body of nothing but faults makes no larger answer
 
 TITLES = {
     400: _("The request is wrong"),
@@ -63,8 +72,14 @@ STATUSES: dict[type[Refusal], int] = {
     NotFound: 404,
     Conflict: 409,
     InProgress: 409,
+    Stale: 412,
     Contradiction: 422,
     Refusal: 400,
+}
+# What is counted because it may be somebody trying doors.
+SIGNALS: dict[type[Refusal], Signal] = {
+    OutOfScope: Signal.CROSS_SCOPE,
+    ScopeMismatch: Signal.SCOPE_MISMATCH,
 }
 # DRF's codes where ours differ.
 CODES = {
@@ -75,6 +90,8 @@ CODES = {
 
 # PostgreSQL's: a statement or lock took too long, a deadlock, a serialisation failure. Trying again helps.
 BUSY = frozenset({"57014", "55P03", "40P01", "40001"})
+# PostgreSQL's: a number, a time or a time zone's offset that no column holds.
+OUT_OF_RANGE = frozenset({"22003", "22008", "22009"})
 # Connection lost, shut down or starting, too many connections, idle in transaction, disk or memory full.
 AWAY_CLASSES = ("08", "53", "57P", "25P03")
 
@@ -95,9 +112,9 @@ def problem(
         "title": _title(status),
         "status": status,
         "detail": str(detail),
-        "instance": request.path,
+        "instance": quote(request.path, safe="/~:@!$&'()*+,;=-._", errors="replace"),
         "request_id": request_id.get(),
-        "errors": errors or [],
+        "errors": (errors or [])[:MOST_ERRORS],
         **extra,
     }
     # Escaped to ASCII: half of a surrogate pair in a path or a message must not break the refusal of it.
@@ -146,6 +163,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
     if isinstance(error, django_errors.ValidationError):
         error = exceptions.ValidationError(_as_drf(error))
     if isinstance(error, Refusal):
+        _count(request, error)
         return _refusal(request, error)
     if isinstance(error, exceptions.ValidationError):
         return problem(request, 400, "invalid", _faults_in_words(error), errors=_flat(request, error.detail))
@@ -153,6 +171,14 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         return _api_exception(request, error)
     plain = next((_PLAIN[kind] for kind in type(error).__mro__ if kind in _PLAIN), None)
     return problem(request, *plain) if plain else database_problem(request, error)
+
+
+def _count(request: Request, error: Refusal) -> None:
+    signal = SIGNALS.get(type(error))
+    if signal is not None and in_tenant():
+        actor = getattr(request, "actor", None)
+        about = {"actor": getattr(actor, "user_id", None), "method": request.method, "path": request.path}
+        count_signal(signal=signal, tenant=current_tenant(), about=about, now=timezone.now())
 
 
 def _refusal(request: Request, error: Refusal) -> HttpResponse:
@@ -164,9 +190,16 @@ def _refusal(request: Request, error: Refusal) -> HttpResponse:
         for why in whys
     ]
     extra: dict[str, Any] = {}
+    headers: dict[str, str] = {}
     if isinstance(error, Conflict):
         extra = {"state": error.state, "legal_moves": error.legal_moves}
-    headers = {"Retry-After": str(BUSY_RETRY_SECONDS)} if isinstance(error, InProgress) else {}
+    elif isinstance(error, InProgress):
+        headers = {"Retry-After": str(BUSY_RETRY_SECONDS)}
+    elif isinstance(error, Stale):
+        extra = {"version": error.version}
+        if error.current is not None:
+            extra["current"] = error.current
+            headers = {"ETag": etag(error.version, error.current)}
     return problem(request, status, error.code, error, errors=errors, headers=headers, **extra)
 
 
@@ -229,11 +262,14 @@ def _as_drf(error: django_errors.ValidationError) -> Any:
 
 
 def database_problem(request: HttpRequest | Request, error: BaseException | None) -> HttpResponse | None:
-    """503 for a database that is away or busy, 400 for a character it cannot hold; None for anything else."""
+    """503 for a database that is away or busy, 400 for what it cannot hold; None for anything else."""
     http = getattr(request, "_request", request)
     state = getattr(error.__cause__, "sqlstate", None) if error else None
     if isinstance(error, DataError) and "NUL" in str(error):
         return answer(http, 400, "nul_character", _("The request holds a NUL character."))
+    if isinstance(error, DataError) and state in OUT_OF_RANGE:
+        logger.warning("a value is out of range: %s", error)
+        return answer(http, 400, "out_of_range", _("The request holds a value that is out of range."))
     if isinstance(error, OperationalError) and state in BUSY:
         logger.warning("the database is busy: %s", error)
         headers = {"Retry-After": str(BUSY_RETRY_SECONDS)}

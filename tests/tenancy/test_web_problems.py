@@ -202,6 +202,21 @@ def test_a_body_that_is_too_large(client, settings):
     assert page.status_code == 413
 
 
+@pytest.mark.parametrize("method", ["post", "put"])
+def test_a_json_body_of_ten_megabytes(client, method):
+    body = b'{"title": "' + b"x" * 10_000_000 + b'"}'
+    problem(getattr(client, method)(TAKES, body, content_type="application/json"), 413, "too_large")
+    body = b'{"title": "' + b"x" * 1_000_000 + b'"}'
+    assert getattr(client, method)(TAKES, body, content_type="application/json").status_code == 400
+
+
+def test_a_body_of_nothing_but_faults_makes_no_larger_answer(client):
+    for body in ({f"field{number}": 1 for number in range(5000)}, {"rows": ["\0"] * 5000}):
+        response = post(client, body)
+        assert response.status_code == 400
+        assert len(response.json()["errors"]) == 100
+
+
 def test_nested_errors_become_one_list():
     wrong = ErrorDetail("w", "c")
     detail = {
@@ -253,5 +268,6 @@ def test_a_cursor_that_is_none(client, events, cursor):
 
 def test_problems_are_json_whatever_the_path(client):
     response = client.get("/api/v1/%F0%9F%98%80")
-    assert json.loads(response.content)["instance"] == "/api/v1/😀"
+    assert json.loads(response.content)["instance"] == "/api/v1/%F0%9F%98%80"
+    assert client.get("/api/v1/[x]%20%ED%A0%80%22").json()["instance"].startswith("/api/v1/%5Bx%5D%20%")
     assert Client(headers={"host": "x"}).get("/").status_code == 404

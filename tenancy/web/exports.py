@@ -1,0 +1,178 @@
+"""Lists as CSV and XLSX, by `?format=` or Accept.
+
+CSV has a byte order mark, so that spreadsheets read it as UTF-8, and times in UTC. XLSX has real dates and times, in
+the reader's zone. Text that a spreadsheet would take for a formula is kept text in both. The names of the columns are
+those of the API.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import TextIOWrapper
+from itertools import islice
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, cast
+
+import xlsxwriter  # type: ignore[import-untyped]  # it has types and no marker that says so
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import FileResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.mixins import ListModelMixin
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from tenancy.context import current_tenant
+from tenancy.errors import Invalid
+from tenancy.permissions import require
+from tenancy.web.authentication import actor_of
+from tenancy.web.filters import ordering_of
+from tenancy.web.negotiation import CsvRenderer, XlsxRenderer
+from tenancy.web.pagination import Order
+
+ACTION = "export"
+IN_MEMORY = 1024 * 1024  # bytes of a file that is not yet on disk
+CHUNK = 500  # rows read and written at a time
+
+Cell = str | int | float | Decimal | bool | date | datetime | None
+Write = Callable[[IO[bytes], Sequence[str], Iterable[Sequence[Cell]]], None]
+
+
+class Exported(ListModelMixin, GenericAPIView[Any]):
+    """A list that is also a file: the whole of it, filtered and ordered as asked, for who may `export` besides.
+
+    The rows are read, shown by the view's serializer and written in chunks, and the file is on disk when it is large,
+    so that memory stays bounded; it is whole before the answer begins, so that a failure is a problem and no half
+    file. Its name is the view's `export_owner`, else the tenant's slug, the last word of the address, and the day.
+    Raises Invalid beyond api.EXPORT_ROWS rows.
+    """
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        method = self.request.method if self.request else None
+        # A method that the view does not have is refused as that, whatever the format.
+        as_file = method in ("GET", "HEAD") or not hasattr(self, (method or "").lower())
+        return [*super().get_renderers(), *([CsvRenderer(), XlsxRenderer()] if as_file else [])]
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        renderer = request.accepted_renderer
+        write = WRITERS.get(renderer.format)
+        if write is None:
+            return super().list(request, *args, **kwargs)
+        require(actor_of(request), ACTION)
+        rows = self.filter_queryset(self.get_queryset())
+        rows = Order.of(rows.model, ordering_of(request, self)).sorted(rows)
+        most = settings.THRESHOLDS.api.EXPORT_ROWS
+        if rows[: most + 1].count() > most:
+            text = _("More than %(most)d rows. Narrow the list by its filters.") % {"most": most}
+            raise Invalid(text, code="too_many_rows", fields={"format": [text]})
+        fields = cast(serializers.Serializer[Any], self.get_serializer()).fields
+        with ExitStack() as until_written:
+            file: IO[bytes] = until_written.enter_context(SpooledTemporaryFile(IN_MEMORY))
+            write(file, [*fields], self._lines(rows[:most], fields))
+            until_written.pop_all()  # from here on it is the answer's to close
+        file.seek(0)
+        owner = getattr(self, "export_owner", None) or current_tenant().slug
+        which = request.path.rstrip("/").rsplit("/", 1)[-1]
+        name = f"{owner}-{which}-{timezone.localdate():%Y-%m-%d}.{renderer.format}"
+        kind = f"{renderer.media_type}; charset=utf-8" if renderer.charset else renderer.media_type
+        return FileResponse(file, as_attachment=True, filename=name, content_type=kind)
+
+    def _lines(
+        self, rows: "QuerySet[Any]", fields: Mapping[str, serializers.Field[Any, Any, Any, Any]]
+    ) -> Iterator[Sequence[Cell]]:
+        read = rows.iterator(chunk_size=CHUNK)
+        while chunk := [*islice(read, CHUNK)]:
+            for shown in self.get_serializer(chunk, many=True).data:
+                yield [_cell(field, shown.get(name)) for name, field in fields.items()]
+
+
+def _cell(field: Any, value: Any) -> Cell:
+    """What `field` shows as a value of the kind that it is."""
+    if isinstance(value, str):
+        if isinstance(field, serializers.DateTimeField):
+            return datetime.fromisoformat(value)
+        if isinstance(field, serializers.DateField):
+            return date.fromisoformat(value)
+        return Decimal(value) if isinstance(field, serializers.DecimalField) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value
+
+
+# ---- CSV ----------------------------------------------------------------------------------------------------------
+
+# Full-width signs too: some spreadsheets fold them.
+_FORMULA = re.compile("[\t\r\n]|\\s*[=+@\uff1d\uff0b\uff0d\uff20-]")
+
+
+def write_csv(file: IO[bytes], columns: Sequence[str], lines: Iterable[Sequence[Cell]]) -> None:
+    """Write UTF-8 with a byte order mark, as RFC 4180 has it."""
+    text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    out = csv.writer(text)
+    out.writerow(columns)
+    out.writerows([_plain(cell) for cell in line] for line in lines)
+    text.detach()
+
+
+def _plain(cell: Cell) -> object:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, datetime):
+        return cell.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return safe(cell) if isinstance(cell, str) else cell
+
+
+def safe(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: an apostrophe goes before one that it would."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+# ---- XLSX ---------------------------------------------------------------------------------------------------------
+
+_FIRST_YEAR = 1900  # of a spreadsheet's calendar
+_EXACT = 2**53  # whole numbers beyond it are no longer exact in a spreadsheet
+_LONGEST = 32_767  # characters of a cell
+_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")  # XlsxWriter escapes the control characters
+
+
+def write_xlsx(file: IO[bytes], columns: Sequence[str], lines: Iterable[Sequence[Cell]]) -> None:
+    """Write one sheet, row by row: no more than one is in memory."""
+    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet()
+        formats = {
+            "text": book.add_format({"quote_prefix": True}),
+            "date": book.add_format({"num_format": "yyyy-mm-dd"}),
+            "time": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
+        }
+        sheet.freeze_panes(1, 0)
+        bold = book.add_format({"bold": True})
+        for column, name in enumerate(columns):
+            sheet.write_string(0, column, name, bold)
+        for row, line in enumerate(lines, start=1):
+            for column, cell in enumerate(line):
+                _write(sheet, row, column, cell, formats)
+
+
+def _write(sheet: Any, row: int, column: int, cell: Cell, formats: Mapping[str, Any]) -> None:
+    if cell is None or cell == "":
+        return
+    if isinstance(cell, bool):
+        sheet.write_boolean(row, column, cell)
+    elif isinstance(cell, datetime) and cell.year > _FIRST_YEAR:
+        local = cell.astimezone(timezone.get_current_timezone()).replace(tzinfo=None)
+        sheet.write_datetime(row, column, local, formats["time"])
+    elif isinstance(cell, date) and cell.year > _FIRST_YEAR:
+        sheet.write_datetime(row, column, cell, formats["date"])
+    elif isinstance(cell, int | float | Decimal) and -_EXACT <= cell <= _EXACT:
+        sheet.write_number(row, column, cell)
+    else:
+        text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", str(cell))[:_LONGEST]
+        sheet.write_string(row, column, text, formats["text"] if _FORMULA.match(text) else None)
+
+
+WRITERS: dict[str, Write] = {CsvRenderer.format: write_csv, XlsxRenderer.format: write_xlsx}
