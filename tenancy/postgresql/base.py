@@ -6,11 +6,24 @@ before. Here the path is sent when it differs from what this session is known to
 with every rollback and reconnect (django_tenants does that since 4.0), and a failing SET raises (ADR 9).
 """
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self, cast
 
 from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantDatabaseWrapper
-from psycopg.pq import TransactionStatus
+from psycopg import Cursor
+from psycopg.pq import Format, TransactionStatus
+
+
+class PreparingCursor(Cursor[Any]):
+    """psycopg's cursor. It prepares what comes often, and then does not say any more what it ran; Django logs that."""
+
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:
+        super().execute(query, *args, **kwargs)
+        if self._query is None:
+            self._query = cast(Any, SimpleNamespace(query=query.encode()))
+        return self
 
 
 class DatabaseWrapper(TenantDatabaseWrapper):  # type: ignore[misc]  # django_tenants has no types
@@ -27,3 +40,15 @@ class DatabaseWrapper(TenantDatabaseWrapper):  # type: ignore[misc]  # django_te
         """Whether the transaction has failed already: then nothing can run but a rollback, which sets it anew."""
         status: TransactionStatus = self.connection.info.transaction_status
         return status == TransactionStatus.INERROR
+
+    def binary_cursor(self) -> CursorWrapper:
+        """A cursor with values bound by PostgreSQL and rows in binary: times and keys are read several times faster.
+
+        Binding leaves types less to guess than Django's own cursor does, so it is for statements written for it.
+        """
+        self.cursor().close()  # connects anew if need be, and sets the search path
+        with self.wrap_database_errors:
+            cursor = PreparingCursor(self.connection)
+            cursor.format = Format.BINARY
+            prepared: CursorWrapper = self._prepare_cursor(cursor)
+            return prepared
