@@ -3,3 +3,7 @@
 
 class BrokenClock(Exception):
     """A clock's events are in an order that no service writes. A defect of ours, never an answer."""
+
+
+class Unreachable(Exception):
+    """Open hours are so few that an amount of them is never worked off. Refused before a clock runs in them."""

@@ -1,5 +1,7 @@
 """The closed sets of words that hypercare stores, and the legal moves between them."""
 
+from enum import StrEnum
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -25,9 +27,13 @@ URGENT = (Severity.P1, Severity.P2)
 
 
 class IncidentState(models.TextChoices):
+    """Waiting is waiting for the customer."""
+
     OPEN = "open", _("open")
     IN_PROGRESS = "in_progress", _("in progress")
+    WAITING = "waiting", _("waiting")
     RESOLVED = "resolved", _("resolved")
+    CLOSED = "closed", _("closed")
 
 
 class IncidentType(models.TextChoices):
@@ -73,19 +79,93 @@ class ClockKind(models.TextChoices):
 
 class ClockEventKind(models.TextChoices):
     START = "start", _("start")
+    PAUSE = "pause", _("pause")
+    RESUME = "resume", _("resume")
     FULFIL = "fulfil", _("fulfil")
+    RETARGET = "retarget", _("new target")
+    REOPEN = "reopen", _("reopen")
+
+
+class ClockPhase(StrEnum):
+    """What a clock does after an event."""
+
+    NEW = "new"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FULFILLED = "fulfilled"
+
+
+class WorkItemKind(models.TextChoices):
+    """WRICEF: what was built for a customer, by the letter that SAP programmes call it."""
+
+    WORKFLOW = "W", _("workflow")
+    REPORT = "R", _("report")
+    INTERFACE = "I", _("interface")
+    CONVERSION = "C", _("conversion")
+    ENHANCEMENT = "E", _("enhancement")
+    FORM = "F", _("form")
+
+
+class ChangeState(models.TextChoices):
+    DRAFT = "draft", _("draft")
+    PENDING_APPROVAL = "pending_approval", _("pending approval")
+    APPROVED = "approved", _("approved")
+    REJECTED = "rejected", _("rejected")
+    IN_PROGRESS = "in_progress", _("in progress")
+    IMPLEMENTED = "implemented", _("implemented")
+    CLOSED = "closed", _("closed")
+
+
+class ChangeType(models.TextChoices):
+    CONFIG = "config", _("configuration")
+    DEVELOPMENT = "development", _("development")
+    DATA = "data", _("data")
+    AUTHORIZATION = "authorization", _("authorization")
+    EMERGENCY = "emergency", _("emergency")
+
+
+class Vote(models.TextChoices):
+    """What a board member says about a change request."""
+
+    APPROVE = "approve", _("approve")
+    REJECT = "reject", _("reject")
 
 
 INCIDENT_MOVES: dict[str, tuple[str, ...]] = {
-    IncidentState.OPEN: (IncidentState.IN_PROGRESS, IncidentState.RESOLVED),
-    IncidentState.IN_PROGRESS: (IncidentState.RESOLVED,),
-    IncidentState.RESOLVED: (),
+    IncidentState.OPEN: (IncidentState.IN_PROGRESS, IncidentState.WAITING, IncidentState.RESOLVED),
+    IncidentState.IN_PROGRESS: (IncidentState.WAITING, IncidentState.RESOLVED),
+    IncidentState.WAITING: (IncidentState.OPEN, IncidentState.IN_PROGRESS, IncidentState.RESOLVED),
+    IncidentState.RESOLVED: (IncidentState.IN_PROGRESS, IncidentState.CLOSED),
+    IncidentState.CLOSED: (IncidentState.IN_PROGRESS,),
 }
-OPEN_STATES: tuple[str, ...] = (IncidentState.OPEN, IncidentState.IN_PROGRESS)
+OPEN_STATES: tuple[str, ...] = (IncidentState.OPEN, IncidentState.IN_PROGRESS, IncidentState.WAITING)
+DONE_STATES: tuple[str, ...] = (IncidentState.RESOLVED, IncidentState.CLOSED)
 
-CLOCK_MOVES: dict[str, tuple[str, ...]] = {
-    "": (ClockEventKind.START,),
-    ClockEventKind.START: (ClockEventKind.FULFIL,),
-    ClockEventKind.FULFIL: (),
+CHANGE_MOVES: dict[str, tuple[str, ...]] = {
+    ChangeState.DRAFT: (ChangeState.PENDING_APPROVAL,),
+    ChangeState.PENDING_APPROVAL: (ChangeState.APPROVED, ChangeState.REJECTED),
+    # Back to the board: an edit voids the approvals given.
+    ChangeState.APPROVED: (ChangeState.IN_PROGRESS, ChangeState.PENDING_APPROVAL),
+    ChangeState.REJECTED: (ChangeState.DRAFT,),
+    ChangeState.IN_PROGRESS: (ChangeState.IMPLEMENTED,),
+    ChangeState.IMPLEMENTED: (ChangeState.CLOSED,),
+    ChangeState.CLOSED: (),
 }
-"""Which clock event may follow which; "" stands before the first."""
+UNVOTED_STATES: tuple[str, ...] = (ChangeState.DRAFT, ChangeState.PENDING_APPROVAL, ChangeState.REJECTED)
+"""The states of a change request that the board has not approved."""
+
+CLOCK_MOVES: dict[ClockPhase, dict[str, ClockPhase]] = {
+    ClockPhase.NEW: {ClockEventKind.START: ClockPhase.RUNNING},
+    ClockPhase.RUNNING: {
+        ClockEventKind.PAUSE: ClockPhase.PAUSED,
+        ClockEventKind.RETARGET: ClockPhase.RUNNING,
+        ClockEventKind.FULFIL: ClockPhase.FULFILLED,
+    },
+    ClockPhase.PAUSED: {
+        ClockEventKind.RESUME: ClockPhase.RUNNING,
+        ClockEventKind.RETARGET: ClockPhase.PAUSED,
+        ClockEventKind.FULFIL: ClockPhase.FULFILLED,
+    },
+    ClockPhase.FULFILLED: {ClockEventKind.REOPEN: ClockPhase.RUNNING},
+}
+"""Which clock event may come in which phase, and the phase after it."""

@@ -1,0 +1,40 @@
+"""The tables of a hypercare phase."""
+
+from hypercare.models.changes import ChangeCounter, ChangeRequest, ChangeRequestQuerySet, ChangeVote
+from hypercare.models.clocks import Calendar, CalendarVersion, ClockEvent, Policy, PolicyTarget
+from hypercare.models.incidents import FULFILLED_AT, BacklogItem, Comment, Incident, IncidentQuerySet
+from hypercare.models.projects import (
+    CODE,
+    Program,
+    ProgramQuerySet,
+    Project,
+    ProjectMember,
+    ProjectQuerySet,
+    seen_project,
+    sees_all,
+)
+
+__all__ = [
+    "CODE",
+    "FULFILLED_AT",
+    "BacklogItem",
+    "Calendar",
+    "CalendarVersion",
+    "ChangeCounter",
+    "ChangeRequest",
+    "ChangeRequestQuerySet",
+    "ChangeVote",
+    "ClockEvent",
+    "Comment",
+    "Incident",
+    "IncidentQuerySet",
+    "Policy",
+    "PolicyTarget",
+    "Program",
+    "ProgramQuerySet",
+    "Project",
+    "ProjectMember",
+    "ProjectQuerySet",
+    "seen_project",
+    "sees_all",
+]

@@ -1,0 +1,22 @@
+"""Where an incident may go from where it is."""
+
+from datetime import datetime, timedelta
+
+from hypercare.states import INCIDENT_MOVES, IncidentState
+
+
+def legal_moves(state: str, *, answered: bool, reopenable: bool) -> tuple[str, ...]:
+    """The states that an incident in `state` may be moved to now.
+
+    `answered`: it has had its first response, so it does not go back to open, nor, without one, from waiting to in
+    progress. `reopenable`: it was not closed too long ago.
+    """
+    never = {IncidentState.WAITING: IncidentState.OPEN if answered else IncidentState.IN_PROGRESS}
+    if not reopenable:
+        never[IncidentState.CLOSED] = IncidentState.IN_PROGRESS
+    return tuple(move for move in INCIDENT_MOVES[state] if move != never.get(IncidentState(state)))
+
+
+def may_reopen(closed_at: datetime | None, now: datetime, within: timedelta) -> bool:
+    """Whether an incident that was closed at `closed_at` (None: it is not closed) may be reopened at `now`."""
+    return closed_at is None or now <= closed_at + within
