@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from bench import deadlines, deliveries, incidents, journal, tenants
+from bench import clocks, deadlines, deliveries, incidents, journal, tenants
 from bench.measure import show
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -15,6 +15,7 @@ parser.add_argument("--tenants", type=int, default=1000, help="how many is many 
 many = parser.parse_args().tenants
 
 rows = [
+    *clocks.main(),
     *incidents.main(),
     *deadlines.main(min(many, 500)),
     *deliveries.main(),

@@ -1,22 +1,18 @@
-"""A clock ran out: recorded once, told once, whoever notices first."""
+"""A clock ran out, or nears it: recorded once, told once, whoever notices first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from hypercare.models import Incident, IncidentQuerySet, Project
-from hypercare.rules import ClockState
+from hypercare.models import FULFILLED_AT, Incident, IncidentQuerySet, Project
 from hypercare.services import clocks
-from hypercare.services.people import roles_by_project
-from hypercare.states import URGENT, ClockKind
+from hypercare.services.alerts import sound
+from hypercare.states import ClockKind
 from tenancy.actors import Actor
 from tenancy.deadlines import Due
-from tenancy.deliveries import Notice, tell
 from tenancy.permissions import require
-from tenancy.states import Role
-from tenancy.transactions import atomic, emit, ref
+from tenancy.transactions import atomic
 
-BREACHED = "incident.breached"
 READER = Actor.system("sla-breaches")
 
 
@@ -28,6 +24,16 @@ def on_response_due(dues: Sequence[Due], by: Actor, now: datetime) -> None:
 def on_resolution_due(dues: Sequence[Due], by: Actor, now: datetime) -> None:
     """Handler of `incident.resolution_due`."""
     record_breaches(incident_ids=_subjects(dues), clock=ClockKind.RESOLUTION, by=by, now=now)
+
+
+def on_response_warning(dues: Sequence[Due], by: Actor, now: datetime) -> None:
+    """Handler of `incident.response_warning`."""
+    warn(incident_ids=_subjects(dues), clock=ClockKind.RESPONSE, by=by, now=now)
+
+
+def on_resolution_warning(dues: Sequence[Due], by: Actor, now: datetime) -> None:
+    """Handler of `incident.resolution_warning`."""
+    warn(incident_ids=_subjects(dues), clock=ClockKind.RESOLUTION, by=by, now=now)
 
 
 def _subjects(dues: Sequence[Due]) -> list[UUID]:
@@ -44,24 +50,38 @@ def record_breaches(*, incident_ids: Sequence[UUID], clock: ClockKind, by: Actor
     with atomic():
         late = Incident.objects.unrecorded(clock, now).filter(pk__in=incident_ids)
         incidents = list(late.select_for_update(of=("self",)).select_related("project").order_by("pk"))
-        if incidents:
-            found = Incident.objects.filter(pk__in=[incident.pk for incident in incidents])
-            found.update(**_record(clock, now))
-            states = clocks.read_all(incidents, clock, now)
-            _tell([(incident, states[incident.pk]) for incident in incidents], clock, by=by, now=now)
-    return len(incidents)
+        if not incidents:
+            return 0
+        states = clocks.read_all(incidents, clock, now)
+        settled = [clocks.settle(incident, clock, states[incident.pk], now) for incident in incidents]
+        columns = {f"sla_{clock}_breached": True, f"sla_{clock}_breached_at": now}
+        alerts = [alert for alert in settled if alert]
+        Incident.objects.filter(pk__in=[alert.incident.pk for alert in alerts]).update(**columns)
+        sound(alerts, by=by, now=now)
+    return len(alerts)
 
 
-def record_late(incident: Incident, clock: ClockKind, state: ClockState, *, by: Actor, now: datetime) -> None:
-    """Record and tell that `clock` was fulfilled late, unless the breach was recorded while it ran.
+def warn(*, incident_ids: Sequence[UUID], clock: ClockKind, by: Actor, now: datetime) -> int:
+    """Warn of the marks that `clock` of each has passed at `now` and was not warned of; how many were warned.
 
-    The caller holds the incident's row and has just fulfilled the clock.
+    A clock that was paused, fulfilled or breached since is left alone: a breach has a deadline of its own.
+    Raises NotAllowed.
     """
-    if not state.breached:
-        return
-    rows = Incident.objects.filter(pk=incident.pk, **{f"sla_{clock}_breached": False})
-    if rows.update(**_record(clock, now)):
-        _tell([(incident, state)], clock, by=by, now=now)
+    require(by, "incident.check_breaches")
+    with atomic():
+        running = {f"{FULFILLED_AT[clock]}__isnull": True, f"sla_{clock}_deadline__gt": now}
+        rows = Incident.objects.open().filter(pk__in=incident_ids, **running)
+        incidents = list(rows.select_for_update(of=("self",)).select_related("project").order_by("pk"))
+        states = clocks.read_all(incidents, clock, now)
+        settled = [clocks.settle(incident, clock, states[incident.pk], now) for incident in incidents]
+        alerts = [alert for alert in settled if alert]
+        for mark in {alert.passed[-1] for alert in alerts}:
+            its = [alert.incident.pk for alert in alerts if alert.passed[-1] == mark]
+            Incident.objects.filter(pk__in=its).update(**{f"sla_{clock}_warned": mark})
+        sound(alerts, by=by, now=now)
+        for incident in incidents:
+            clocks.schedule_next(incident, clock, states[incident.pk], now)
+    return len(alerts)
 
 
 def check_breaches(*, project: Project, by: Actor, now: datetime) -> IncidentQuerySet:
@@ -76,37 +96,3 @@ def check_breaches(*, project: Project, by: Actor, now: datetime) -> IncidentQue
         if late:
             record_breaches(incident_ids=late, clock=clock, by=READER, now=now)
     return mine.open().breached(now)
-
-
-def _record(clock: ClockKind, now: datetime) -> dict[str, object]:
-    return {f"sla_{clock}_breached": True, f"sla_{clock}_breached_at": now}
-
-
-def _tell(late: Sequence[tuple[Incident, ClockState]], clock: ClockKind, *, by: Actor, now: datetime) -> None:
-    roles = roles_by_project({incident.project_id for incident, _state in late})
-    notices = []
-    for incident, state in late:
-        concerned = sorted(_recipients(incident, roles[incident.project_id]))
-        urgent = incident.severity in URGENT
-        data = {
-            "clock": clock,
-            "severity": incident.severity,
-            "target_minutes": clocks.minutes(state.target),
-            "elapsed_minutes": clocks.minutes(state.elapsed),
-            "due_at": state.due_at,
-            "concerned": concerned,
-        }
-        scope = incident.project_id
-        event = emit(BREACHED, incident, by=by, now=now, data=data, scope=scope, urgent=urgent)
-        notices.append(Notice(BREACHED, ref(incident), event, concerned, urgent=urgent, scope=scope))
-    tell(*notices, now=now)
-
-
-def _recipients(incident: Incident, roles: Mapping[int, Role]) -> set[int]:
-    """The assignee, else the project's agents; and its managers (hypercare.md, SLA). Nobody twice."""
-    managers = {user for user, role in roles.items() if role == Role.MANAGER}
-    agents = {user for user, role in roles.items() if role == Role.AGENT}
-    assignee = incident.assigned_to_id
-    if assignee is not None and roles.get(assignee, Role.CUSTOMER) != Role.CUSTOMER:
-        agents = {assignee}
-    return agents | managers

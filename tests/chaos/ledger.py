@@ -9,7 +9,8 @@ from typing import Any
 from django.utils import timezone
 
 from hypercare.models import Incident
-from hypercare.services.breaches import BREACHED
+from hypercare.services import clocks
+from hypercare.services.alerts import BREACHED
 from tenancy.chains import verify
 from tenancy.context import PUBLIC, entering
 from tenancy.journal.models import Event
@@ -110,9 +111,9 @@ def _check_journal(row: Row, there: dict[str, Report], events: Sequence[Event]) 
 
 
 def _check_deadlines(row: Row, place: Place, there: dict[str, Report]) -> None:
-    left = Counter(
-        Deadline.objects.filter(tenant=place.tenant, subject__in=there).values_list("subject", flat=True)
-    )
+    kinds = clocks.DUE_KINDS.values()
+    rows = Deadline.objects.filter(tenant=place.tenant, kind__in=kinds, subject__in=there)
+    left = Counter(rows.values_list("subject", flat=True))
     for subject, report in there.items():
         _exactly(row, 1 if report.due else 2, left[subject], f"{report.title}: deadlines")
 

@@ -15,7 +15,6 @@ from django.utils import timezone
 
 from hypercare import services as hypercare
 from hypercare.models import ClockEvent, Incident, Project
-from hypercare.rules import replay
 from hypercare.services import clocks
 from hypercare.states import ClockKind, Severity
 from tenancy import provisioning, services
@@ -168,8 +167,8 @@ def plant(place: Place, how_many: int, *, due_from: datetime, due_until: datetim
         reports, incidents, events, deadlines = [], [], [], []
         for index in range(how_many):
             at = due_from + index * step - target
-            ticks = clocks.starts(Severity.P1, at)
-            due = {clock: replay([tick], at).due_at for clock, tick in ticks.items()}
+            starts = clocks.starts(place.project, Severity.P1, at)
+            due = {clock: each.due_at for clock, each in starts.items()}
             report = _report(place, due=True)
             report.acknowledged = report.planted = True
             reports.append(report)
@@ -183,14 +182,14 @@ def plant(place: Place, how_many: int, *, due_from: datetime, due_until: datetim
                 sla_resolution_deadline=due[ClockKind.RESOLUTION],
             )
             incidents.append(incident)
-            for clock, tick in ticks.items():
+            for clock, each in starts.items():
                 event = ClockEvent(
                     incident=incident,
                     clock=clock,
                     seq=1,
-                    kind=tick.kind,
+                    kind=each.tick.kind,
                     at=at,
-                    target_minutes=tick.target_minutes,
+                    target_minutes=each.tick.target_minutes,
                 )
                 events.append(event)
                 deadline = {"kind": clocks.DUE_KINDS[clock], "subject": ref(incident), "due_at": due[clock]}

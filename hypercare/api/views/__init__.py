@@ -1,0 +1,1 @@
+"""Declarations: which verb each address is, who may ask, what goes in and out. Times are taken here."""
