@@ -14,7 +14,7 @@ class HypercareConfig(AppConfig):
         from hypercare.states import ClockKind  # noqa: PLC0415
         from tenancy import deadlines, permissions  # noqa: PLC0415
         from tenancy.context import current_tenant  # noqa: PLC0415
-        from tenancy.deliveries import Form, register_message  # noqa: PLC0415
+        from tenancy.deliveries import Form, each, register_message  # noqa: PLC0415
         from tenancy.services import offer_scopes  # noqa: PLC0415
 
         permissions.declare(RULES)
@@ -31,8 +31,34 @@ class HypercareConfig(AppConfig):
             services.on_resolution_due,
             derive=lambda: services.waiting(ClockKind.RESOLUTION),
         )
-        register_message("incident.breached", Form.MAIL, services.write_breach)
+        deadlines.register(
+            "incident.response_warning",
+            services.on_response_warning,
+            derive=lambda: services.waiting_for_marks(ClockKind.RESPONSE),
+        )
+        deadlines.register(
+            "incident.resolution_warning",
+            services.on_resolution_warning,
+            derive=lambda: services.waiting_for_marks(ClockKind.RESOLUTION),
+        )
+        deadlines.register("policy.begins", services.on_policy_begins, derive=services.waiting_to_begin)
+        register_message(
+            "incident.breached",
+            Form.MAIL,
+            services.write_breach,
+        )
+        register_message(
+            "incident.warned",
+            Form.MAIL,
+            each(lambda outgoing: services.write_warning(outgoing, now=outgoing.now)),
+        )
+        for verb in services.NOTICES:
+            register_message(verb, Form.MAIL, each(services.write_notice))
         for verb in services.CHATS:
             register_message(verb, Form.CHAT, services.write_chat)
         for verb in services.PAGES:
             register_message(verb, Form.PAGE, services.write_page)
+        for verb in services.CHANGE_MAILS:
+            register_message(
+                verb, Form.MAIL, each(lambda outgoing: services.write_change(outgoing, now=outgoing.now))
+            )

@@ -1,4 +1,4 @@
-"""By what incidents can be listed."""
+"""By what incidents, comments and backlog items can be listed."""
 
 from typing import Any
 
@@ -6,8 +6,12 @@ import django_filters
 from django.utils import timezone
 from django_filters.fields import MultipleChoiceField
 
-from hypercare.models import Incident, IncidentQuerySet
-from hypercare.states import IncidentState, Severity
+from hypercare.models import BacklogItem, Comment, Incident, IncidentQuerySet
+from hypercare.states import IncidentState, IncidentType, Severity, WorkItemKind
+from tenancy.web.authentication import actor_of
+
+LONGEST_SEARCH = 200
+MOST = 2**63 - 1
 
 
 class _AnyCaseField(MultipleChoiceField):  # type: ignore[misc]  # django_filters has no types
@@ -15,27 +19,64 @@ class _AnyCaseField(MultipleChoiceField):  # type: ignore[misc]  # django_filter
         return [choice.upper() for choice in super().to_python(value)]
 
 
-class _AnyCaseFilter(django_filters.MultipleChoiceFilter):  # type: ignore[misc]  # django_filters has no types
+class AnyCaseFilter(django_filters.MultipleChoiceFilter):  # type: ignore[misc]  # django_filters has no types
     field_class = _AnyCaseField
 
 
 class IncidentFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
-    """state and severity may be given several times; `breached` is as of now, recorded or not."""
+    """state, severity and type may be given several times; `breached` is as of now, recorded or not.
+
+    `search` finds every word in title, description and module without case and accents, and INC-12 by its number.
+    """
 
     state = django_filters.MultipleChoiceFilter(choices=IncidentState.choices)
-    severity = _AnyCaseFilter(choices=Severity.choices)
+    severity = AnyCaseFilter(choices=Severity.choices)
+    incident_type = django_filters.MultipleChoiceFilter(choices=IncidentType.choices)
     module = django_filters.CharFilter(field_name="affected_module", lookup_expr="iexact", max_length=20)
     assignee = django_filters.NumberFilter(
-        field_name="assigned_to_id", decimal_places=0, min_value=1, max_value=2**63 - 1
+        field_name="assigned_to_id", decimal_places=0, min_value=1, max_value=MOST
     )
+    reported_by_me = django_filters.BooleanFilter(method="by_reporter")
     breached = django_filters.BooleanFilter(method="by_breach")
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    resolved_after = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="gte")
+    resolved_before = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="lt")
+    search = django_filters.CharFilter(method="by_text", max_length=LONGEST_SEARCH)
 
     class Meta:
         model = Incident
         fields: list[str] = []
 
+    def by_reporter(self, queryset: IncidentQuerySet, name: str, value: bool) -> IncidentQuerySet:
+        mine = {"reported_by": actor_of(self.request).user_id}
+        return queryset.filter(**mine) if value else queryset.exclude(**mine)
+
     def by_breach(self, queryset: IncidentQuerySet, name: str, value: bool) -> IncidentQuerySet:
         breached = IncidentQuerySet.is_breached(timezone.now())
         return queryset.filter(breached) if value else queryset.exclude(breached)
+
+    def by_text(self, queryset: IncidentQuerySet, name: str, value: str) -> IncidentQuerySet:
+        return queryset.search(value)
+
+
+class CommentFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
+    is_internal = django_filters.BooleanFilter()
+    author = django_filters.NumberFilter(
+        field_name="author_id", decimal_places=0, min_value=1, max_value=MOST
+    )
+
+    class Meta:
+        model = Comment
+        fields: list[str] = []
+
+
+class BacklogItemFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
+    """kind may be given several times."""
+
+    kind = django_filters.MultipleChoiceFilter(choices=WorkItemKind.choices)
+    key = django_filters.CharFilter(lookup_expr="iexact", max_length=40)
+
+    class Meta:
+        model = BacklogItem
+        fields: list[str] = []

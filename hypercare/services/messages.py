@@ -6,11 +6,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.utils.formats import date_format
+from django.utils.text import Truncator
 from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
-from hypercare.models import Incident
+from hypercare.models import Comment, Incident
 from hypercare.rules import ClockState
 from hypercare.services.clocks import read_all
 from hypercare.states import ClockKind, IncidentState, Severity
@@ -22,12 +23,28 @@ from tenancy.models import User
 
 PAGES = {
     "incident.reported": PageAction.TRIGGER,
+    "incident.warned": PageAction.TRIGGER,
     "incident.breached": PageAction.TRIGGER,
     "incident.first_response": PageAction.ACKNOWLEDGE,
+    "incident.waiting": PageAction.ACKNOWLEDGE,
+    "incident.resumed": PageAction.TRIGGER,
     "incident.resolved": PageAction.RESOLVE,
+    "incident.closed": PageAction.RESOLVE,
+    "incident.reopened": PageAction.TRIGGER,
 }
 """What each event does to the incident's page."""
-CHATS = (*PAGES, "incident.assigned")
+CHATS = (*PAGES, "incident.assigned", "incident.commented", "incident.changed")
+EXCERPT = 300
+"""Characters of a comment that a chat shows."""
+_NEWS = {
+    "incident.reported": gettext_lazy("Reported"),
+    "incident.first_response": gettext_lazy("First response given"),
+    "incident.waiting": gettext_lazy("Waits for the customer"),
+    "incident.resumed": gettext_lazy("Goes on after waiting"),
+    "incident.resolved": gettext_lazy("Resolved"),
+    "incident.closed": gettext_lazy("Closed"),
+    "incident.reopened": gettext_lazy("Reopened"),
+}
 _PAGE_SEVERITIES = {
     Severity.P1: "critical",
     Severity.P2: "error",
@@ -90,10 +107,15 @@ def _chat(outgoing: Outgoing, event: Event, incident: Incident) -> Chat:
         (_("Assigned to"), incident.assigned_to.name if incident.assigned_to else _("nobody yet")),
     ]
     for clock in ClockKind:
+        due_at = incident.deadline(clock)
         if incident.fulfilled_at(clock) is None:
-            due = date_format(localtime(incident.deadline(clock)), "j F H:i")
             late = " · " + _("overdue") if incident.is_breached(clock, outgoing.now) else ""
-            facts.append((f"{_('Due')}: {clock.label}", f"{due} ({get_current_timezone()}){late}"))
+            at = (
+                f"{date_format(localtime(due_at), 'j F H:i')} ({get_current_timezone()})"
+                if due_at
+                else _("paused")
+            )
+            facts.append((f"{_('Due')}: {clock.label}", f"{at}{late}"))
     return Chat(
         news=Card(headline=headline, text=said, link=link),
         standing=Card(headline=headline, text=said, facts=tuple(facts), link=link),
@@ -118,21 +140,30 @@ def _page(outgoing: Outgoing, event: Event, incident: Incident) -> Page:
 
 def _news(event: Event) -> str:
     """What happened, in a few words of the active language."""
+    if event.verb in _NEWS:
+        return str(_NEWS[event.verb])
     match event.verb:
-        case "incident.reported":
-            return _("Reported")
-        case "incident.first_response":
-            return _("First response given")
-        case "incident.resolved":
-            return _("Resolved")
-        case "incident.breached" if event.data["clock"] == ClockKind.RESPONSE:
-            return _("First response overdue")
+        case "incident.warned":
+            is_response = event.data["clock"] == ClockKind.RESPONSE
+            text = (
+                _("First response: %(percent)d %% used")
+                if is_response
+                else _("Resolution: %(percent)d %% used")
+            )
+            return text % {"percent": event.data["percent"]}
         case "incident.breached":
-            return _("Resolution overdue")
+            is_response = event.data["clock"] == ClockKind.RESPONSE
+            return _("First response overdue") if is_response else _("Resolution overdue")
         case "incident.assigned":
             user_id = event.data["assigned_to"][1]
             name = User.objects.filter(pk=user_id).values_list("name", flat=True).first()
             return _("Assigned to %(name)s") % {"name": name} if name else _("Assigned to nobody")
+        case "incident.changed":
+            severity = event.data.get("severity")
+            return _("Severity: %(change)s") % {"change": " → ".join(severity)} if severity else _("Changed")
+        case "incident.commented":
+            comment = Comment.objects.get(pk=event.data["comment"])
+            return _("Comment: %(text)s") % {"text": Truncator(comment.content).chars(EXCERPT)}
     raise LookupError(event.verb)
 
 

@@ -1,10 +1,10 @@
 """Who in a tenant or project counts for what. Reads only."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from hypercare.models import Project, ProjectMember
+from hypercare.models import Incident, Project, ProjectMember
 from tenancy.context import current_tenant
 from tenancy.models import Membership
 from tenancy.states import Role
@@ -30,3 +30,22 @@ def roles_by_project(projects: Iterable[UUID]) -> dict[UUID, dict[int, Role]]:
     for project, user, role in members.values_list("project_id", "user_id", "user__memberships__role"):
         found[project][user] = Role(role)
     return found
+
+
+def handlers(incident: Incident, roles: Mapping[int, Role]) -> set[int]:
+    """Who works on the incident: its assignee if that is still one of us, else the project's agents."""
+    assignee = incident.assigned_to_id
+    if assignee is not None and roles.get(assignee, Role.CUSTOMER) != Role.CUSTOMER:
+        return {assignee}
+    return {user for user, role in roles.items() if role == Role.AGENT}
+
+
+def reporter(incident: Incident, roles: Mapping[int, Role]) -> set[int]:
+    """Who reported it, if that is a person who is still on the project; nobody otherwise."""
+    who = incident.reported_by_id
+    return {who} if who is not None and who in roles else set()
+
+
+def customer_who_reported(incident: Incident, roles: Mapping[int, Role]) -> set[int]:
+    """Its `reporter` if that is a customer; nobody otherwise."""
+    return {user for user in reporter(incident, roles) if roles[user] == Role.CUSTOMER}

