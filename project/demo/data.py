@@ -1,15 +1,21 @@
 """Who and what is in the demo. Every time is relative to the moment of seeding; addresses are of reserved domains."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from project.demo import cases
+from hypercare.rules import Target
+from project.demo import cases, talk
 from project.demo.cases import Case
+from project.demo.talk import Built, Change
 
 PASSWORD = "safe-landing-demo"  # noqa: S105 - everybody's, printed at every start; the demo runs in development only
 FOUNDED = timedelta(days=35)
 """How long before the seeding the tenants were made."""
 HISTORY_DAYS = 21
+NEWS = timedelta(days=2)
+"""How old the mails may be that the seeding sends; those about breaches are older too."""
 
 
 class Person(NamedTuple):
@@ -32,8 +38,26 @@ class Member(NamedTuple):
     only: str = ""
 
 
+class Hours(NamedTuple):
+    """A calendar by its definition, and the targets, in minutes, of the severities that run on it or off it."""
+
+    name: str
+    definition: Mapping[str, Any]
+    on: Mapping[str, tuple[int, int]]
+    off: Mapping[str, tuple[int, int]]
+
+    def targets(self, calendar_id: UUID) -> dict[str, Target]:
+        """Targets as a policy takes them, `calendar_id` being this calendar."""
+        return {level: Target(*minutes, calendar_id) for level, minutes in self.on.items()} | {
+            level: Target(*minutes) for level, minutes in self.off.items()
+        }
+
+
 class ProjectPlan(NamedTuple):
-    """A project; days from the seeding to its go-live and to its end. `modules` leads incidents to it."""
+    """A project; days from the seeding to its go-live and to its end. `modules` leads incidents to it.
+
+    Without `hours` it has the default policy. `quorum` is how many of its board must approve a change request.
+    """
 
     program: str
     program_name: str
@@ -42,6 +66,12 @@ class ProjectPlan(NamedTuple):
     go_live: int | None = None
     ends: int | None = None
     modules: tuple[str, ...] = ()
+    hours: Hours | None = None
+    quorum: int = 1
+
+    @property
+    def backlog(self) -> tuple[Built, ...]:
+        return talk.BACKLOG.get(self.code, ())
 
 
 class OpenCase(NamedTuple):
@@ -75,6 +105,7 @@ class TenantPlan(NamedTuple):
     again: int
     """How many of `resolved` happened twice."""
     open: tuple[tuple[Case, OpenCase], ...]
+    changes: tuple[Change, ...] = ()
     look: Look | None = None
     closed: str = ""
     """Why it was suspended for forty minutes, before its go-live; empty: it was not."""
@@ -134,6 +165,29 @@ PEOPLE = (
     Person("nora.haugen@landing.example", "Nora Haugen", "en", "Europe/Oslo"),
 )
 
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+ISTANBUL = Hours(
+    "İstanbul mesai saatleri",
+    {
+        "time_zone": "Europe/Istanbul",
+        "weekly": {day: [["09:00", "12:30"], ["13:30", "18:00"]] for day in _WEEKDAYS},
+        "country": "TR",
+    },
+    on={"P3": (480, 1440), "P4": (960, 3840)},
+    off={"P1": (30, 240), "P2": (120, 480)},
+)
+LONDON = Hours(
+    "London office hours",
+    {
+        "time_zone": "Europe/London",
+        "weekly": {day: [["08:00", "18:00"]] for day in _WEEKDAYS},
+        "country": "GB",
+        "subdivision": "ENG",
+    },
+    on={"P3": (300, 1200), "P4": (600, 3000)},
+    off={"P1": (45, 240), "P2": (180, 480)},
+)
+
 OPERATIONS = ProjectPlan("OPS", "Operations", "OPS", "Operations")
 
 TENANTS = (
@@ -158,7 +212,7 @@ TENANTS = (
         ),
         projects=(
             ProjectPlan("ATLAS", "Atlas ERP", "ATLAS-W2", "Atlas ERP: S/4HANA dalga 2", -12, 42),
-            ProjectPlan("ATLAS", "Atlas ERP", "EWM-GEBZE", "Gebze deposu EWM", -33, 9, ("WM",)),
+            ProjectPlan("ATLAS", "Atlas ERP", "EWM-GEBZE", "Gebze deposu EWM", -33, 9, ("WM",), ISTANBUL, 2),
             OPERATIONS,
         ),
         resolved=cases.ACME,
@@ -183,6 +237,7 @@ TENANTS = (
                 strict=True,
             )
         ),
+        changes=talk.CHANGES["acme"],
         look=Look(9, "SUP-2041", "A key user sees an empty incident list", 18),
     ),
     TenantPlan(
@@ -204,7 +259,9 @@ TENANTS = (
         ),
         projects=(
             ProjectPlan("HELIOS", "Helios", "BILLING", "Helios billing platform", -19, 30),
-            ProjectPlan("HELIOS", "Helios", "PORTAL", "Helios customer portal", -19, 16, ("PORT",)),
+            ProjectPlan(
+                "HELIOS", "Helios", "PORTAL", "Helios customer portal", -19, 16, ("PORT",), LONDON, 2
+            ),
             OPERATIONS,
         ),
         resolved=cases.GLOBEX,
@@ -224,6 +281,7 @@ TENANTS = (
                 strict=True,
             )
         ),
+        changes=talk.CHANGES["globex"],
         look=Look(6, "SUP-2063", "Breach mails arrive twice in one mailbox"),
     ),
     TenantPlan(
@@ -247,6 +305,7 @@ TENANTS = (
         resolved=cases.PILOT,
         again=0,
         open=tuple(zip(cases.PILOT_OPEN, (OpenCase(330, 280, "L2"), OpenCase(900)), strict=True)),
+        changes=talk.CHANGES["pilot"],
         closed="The mailboxes are moved; asked for by the customer",
     ),
 )

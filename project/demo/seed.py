@@ -4,29 +4,33 @@ Everything is one transaction, so the demo is there whole or not at all. Tests a
 `post` needs a mail server. The same `now` gives the same history (ids and secrets aside).
 """
 
+import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
 from django.conf import settings
 
 from hypercare import services as hypercare
-from hypercare.models import Incident, Project
+from hypercare.models import BacklogItem, ChangeRequest, Incident, Project
 from hypercare.states import ClockKind, RootCauseCategory, Source, SupportLevel
-from project.demo import data
+from project.demo import data, talk
 from project.demo.cases import Case
-from project.demo.data import Look, Member, OpenCase, Person, Switch, TenantPlan
+from project.demo.data import Look, Member, OpenCase, Person, ProjectPlan, Switch, TenantPlan
+from project.demo.talk import Again, Change, Say
 from tenancy import deadlines, deliveries, services
 from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.flags import PROJECT_SCOPE
+from tenancy.journal.models import Event
 from tenancy.models import Deadline, Delivery, Endpoint, Segment, SupportGrant, Tenant, User
 from tenancy.states import DeliveryState, Role, StaffRole, TenantState
-from tenancy.transactions import atomic
+from tenancy.transactions import atomic, ref
 
 SYSTEM = Actor.system("demo")
 _SEED = 1204
@@ -36,6 +40,15 @@ _NIGHT = (21, 7)  # local hours between which only P1 and P2 are worked on
 _UNHURRIED = ("P3", "P4")
 
 Step = Callable[[datetime], None]
+Deed = Callable[[datetime], Incident]
+_CHANGE_VERBS: dict[str, Callable[..., ChangeRequest]] = {
+    talk.SUBMIT: hypercare.submit_change,
+    talk.APPROVE: hypercare.approve_change,
+    talk.REJECT: hypercare.reject_change,
+    talk.START: hypercare.start_change,
+    talk.IMPLEMENT: hypercare.implement_change,
+    talk.CLOSE: hypercare.close_change,
+}
 
 
 def seed(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:
@@ -72,8 +85,12 @@ def connect(address: str, *, now: datetime, slug: str = data.TENANTS[0].slug) ->
 def post(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:
     """Send the mails of the history as they would have been sent, seconds after what they tell; returns how many.
 
+    Those about breaches, and of the rest what is news: three weeks of it take longer than the history itself.
     What the mail server does not take stays pending, and the worker tries it again.
     """
+    for tenant in Tenant.objects.filter(slug__in=[plan.slug for plan in plans]):
+        with entering(tenant):
+            _forget(tenant, now)
     waiting = Delivery.objects.filter(
         state=DeliveryState.PENDING, tenant__slug__in=[plan.slug for plan in plans], created_at__lte=now
     )
@@ -82,6 +99,35 @@ def post(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:
         sent_at = moment + timedelta(seconds=2)
         sent += deliveries.dispatch(clock=partial(_same, sent_at)).sent
     return sent
+
+
+def _forget(tenant: Tenant, now: datetime) -> None:
+    """Take from the queue the notices that are no news, and what asks for something that is done by now."""
+    pending = Delivery.objects.filter(tenant=tenant, state=DeliveryState.PENDING)
+    notices = pending.exclude(message__in=["incident.breached", "incident.warned"])
+    notices.filter(created_at__lt=now - data.NEWS).delete()
+    warnings = pending.filter(message="incident.warned")
+    events = Event.objects.in_bulk(warnings.values_list("event", flat=True))
+    incidents = {ref(row): row for row in Incident.objects.open()}
+    over = [
+        row.pk
+        for row in warnings
+        if not _warns_still(incidents.get(row.subject), events[row.event].data, now)
+    ]
+    for row in pending.filter(message="change.submitted"):
+        waiting = ChangeRequest.objects.filter(hypercare.waits_for_vote_of(int(row.recipient.split(":")[1])))
+        if row.subject not in {ref(change) for change in waiting}:
+            over.append(row.pk)
+    Delivery.objects.filter(pk__in=over).delete()
+
+
+def _warns_still(incident: Incident | None, warning: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the clock still runs in the cycle that was warned of."""
+    if incident is None:
+        return False
+    clock = ClockKind(warning["clock"])
+    fulfilled, warned = incident.fulfilled_at(clock), getattr(incident, f"sla_{clock}_warned")
+    return not fulfilled and not incident.is_breached(clock, now) and warning["percent"] == warned
 
 
 def _same(moment: datetime) -> datetime:
@@ -95,6 +141,32 @@ class _Place:
     plan: TenantPlan
     tenant: Tenant
     projects: dict[str, Project] = field(default_factory=dict)
+    built: dict[str, BacklogItem] = field(default_factory=dict)
+    """The WRICEF object behind an incident, by the incident's title."""
+    open: "dict[str, _Story]" = field(default_factory=dict)
+    sweep_for: datetime | None = None
+    """The deadline for which a sweep is planned."""
+
+
+@dataclass
+class _Story:
+    """An incident while it is played. `asker` reports it, unless the monitoring `noticed` it first."""
+
+    place: _Place
+    project: Project
+    title: str
+    noticed: bool
+    asker: Member
+    agents: list[Member]
+    row: Incident | None = None
+
+    def __post_init__(self) -> None:
+        self.first = self.solver = next(agent for agent in self.agents if agent.level == SupportLevel.L1)
+
+    @property
+    def incident(self) -> Incident:
+        assert self.row is not None, f"{self.title} is not reported yet"
+        return self.row
 
 
 class _Seeding:
@@ -113,6 +185,7 @@ class _Seeding:
             place = self._found(plan)
             self._plan_history(place)
             self._plan_open(place)
+            self._plan_changes(place)
             self._plan_operations(place)
         self._plan_roll_out()
         return self._run()
@@ -205,6 +278,31 @@ class _Seeding:
                     by=admin,
                     now=self._tick(),
                 )
+            self._rules(place, plan, admin)
+
+    def _rules(self, place: _Place, plan: ProjectPlan, admin: Actor) -> None:
+        """What a project has besides people: its backlog, its quorum, the hours and targets of its clocks."""
+        project = place.projects[plan.code]
+        for built in plan.backlog:
+            agent = next(member for member in self._on(place, plan.code) if member.role == Role.AGENT)
+            item = hypercare.create_backlog_item(
+                project=project,
+                kind=built.kind,
+                key=built.key,
+                title=built.title,
+                by=self._actor(agent),
+                now=self._tick(),
+            )
+            place.built |= dict.fromkeys(built.cases, item)
+        if plan.quorum > 1:
+            hypercare.set_quorum(project=project, quorum=plan.quorum, by=admin, now=self._tick())
+        if plan.hours:
+            name, definition = plan.hours.name, plan.hours.definition
+            hours = hypercare.create_calendar(
+                project=project, name=name, definition=definition, by=admin, now=self._tick()
+            )
+            targets = plan.hours.targets(hours.calendar_id)
+            hypercare.create_policy(project=project, targets=targets, by=admin, now=self._tick())
 
     @staticmethod
     def _on(place: _Place, code: str) -> list[Member]:
@@ -227,44 +325,81 @@ class _Seeding:
     def _plan_history(self, place: _Place) -> None:
         found = list(place.plan.resolved)
         often = self.random.sample([case for case in found if case.severity in _UNHURRIED], place.plan.again)
-        for case in [*found, *often]:
-            self._plan_resolved(place, case)
+        for case in found:
+            self._plan_resolved(place, case, talk.RESOLVED.get(case.title, ()), talk.AGAIN.get(case.title))
+        for case in often:
+            self._plan_resolved(place, case, (), None)
 
-    def _plan_resolved(self, place: _Place, case: Case) -> None:
-        project = self._project(place, case)
+    def _plan_resolved(self, place: _Place, case: Case, said: Sequence[Say], again: Again | None) -> None:
+        story = self._story(place, case)
         reported = self._reported(place, case)
         target = settings.THRESHOLDS.sla.for_severity(case.severity)
         answered = self._worked(place, case, reported, target.response * self._share(0.04, 0.45, late=0.06))
         resolved = self._worked(place, case, reported, target.resolution * self._share(0.15, 0.85, late=0.08))
         resolved = max(resolved, answered + timedelta(minutes=self.random.randint(9, 45)))
-        back = timedelta()
-        while resolved - back > self._ago(20):
-            back += timedelta(days=1)
+        latest = self._ago(3 * _DAY if again else 20)
+        back = timedelta(days=max(0, math.ceil((resolved - latest) / timedelta(days=1))))
         reported, answered, resolved = reported - back, answered - back, resolved - back
-        agents = [member for member in self._on(place, project.code) if member.role == Role.AGENT]
-        first = next(member for member in agents if member.level == SupportLevel.L1)
-        solver = self.random.choices(agents, [3 if member is first else 2 for member in agents])[0]
-        made: list[Incident] = []
-        self._at(reported, place, self._report(place, case, project, made))
-        self._at(answered, place, self._answer(made, first))
-        handed = answered + (resolved - answered) * 0.2
-        self._at(handed, place, self._assign(made, first, solver))
-        self._at(resolved, place, self._resolve(made, case, solver))
+        between = resolved - answered
+        levels = [3 if agent is story.first else 2 for agent in story.agents]
+        story.solver = self.random.choices(story.agents, levels)[0]
+        self._then(reported, story, self._report(story, case))
+        self._then(answered, story, self._answer(story))
+        self._then(answered + between * 0.1, story, self._assign(story))
+        self._plan_link(story, answered + between * 0.12)
+        for index, say in enumerate(said, start=2):
+            self._then(answered + between * index / (len(said) + 3), story, self._say(story, say))
+        self._then(resolved, story, self._resolve(story, case, case.notes))
+        self._plan_end(story, case, resolved, again)
+
+    def _plan_end(self, story: _Story, case: Case, resolved: datetime, again: Again | None) -> None:
+        """It comes back, if it does; most are closed a day or two after they were resolved."""
+        if again:
+            reopened = self._awake(story.place, resolved + timedelta(hours=self.random.uniform(16, 30)))
+            if not again.notes:
+                reopened = self._ago(130)
+            self._then(reopened, story, self._reopen(story, again.why))
+            if not again.notes:
+                return
+            resolved = reopened + timedelta(minutes=self.random.randint(70, 240))
+            self._then(resolved, story, self._resolve(story, case, again.notes))
+        closed = self._awake(story.place, resolved + timedelta(hours=self.random.uniform(20, 50)))
+        if closed < self._ago(30) and self.random.random() < 0.85:  # noqa: PLR2004 - some are forgotten
+            self._then(closed, story, self._close(story))
 
     def _plan_open(self, place: _Place) -> None:
         for case, plan in place.plan.open:
             self._plan_still_open(place, case, plan)
 
     def _plan_still_open(self, place: _Place, case: Case, plan: OpenCase) -> None:
-        project = self._project(place, case)
-        agents = [member for member in self._on(place, project.code) if member.role == Role.AGENT]
-        made: list[Incident] = []
-        self._at(self._ago(plan.reported), place, self._report(place, case, project, made))
+        story = self._story(place, case)
+        place.open[case.title] = story
+        self._then(self._ago(plan.reported), story, self._report(story, case))
         if plan.answered is not None:
-            self._at(self._ago(plan.answered), place, self._answer(made, agents[0]))
+            self._then(self._ago(plan.answered), story, self._answer(story))
             if plan.level:
-                solver = next(member for member in agents if member.level == plan.level)
-                self._at(self._ago(plan.answered - 2), place, self._assign(made, agents[0], solver))
+                story.solver = next(agent for agent in story.agents if agent.level == plan.level)
+                self._then(self._ago(plan.answered - 2), story, self._assign(story))
+            self._plan_link(story, self._ago(plan.answered - 4))
+        for ago, say in talk.OPEN.get(case.title, ()):
+            self._then(self._ago(ago), story, self._say(story, say))
+
+    def _plan_link(self, story: _Story, moment: datetime) -> None:
+        """Somebody finds the WRICEF object behind it, if there is one."""
+        item = story.place.built.get(story.title)
+        if item:
+            self._then(moment, story, self._link(story, item))
+
+    def _plan_changes(self, place: _Place) -> None:
+        for change in place.plan.changes:
+            made: list[ChangeRequest] = []
+            for deed in change.deeds:
+                moment = self._in_the_day(place, self.now - timedelta(days=deed.days))
+                by = self._actor(next(member for member in place.plan.members if member.email == deed.who))
+                if deed.verb == talk.DRAFT:
+                    self._at(moment, place, self._draft(place, change, by, made))
+                else:
+                    self._at(moment, place, self._move_change(deed, by, made))
 
     def _plan_operations(self, place: _Place) -> None:
         """What the operators did with this tenant: looked into it, closed it for a while."""
@@ -325,6 +460,23 @@ class _Seeding:
             moment = moment.replace(hour=morning, minute=self.random.randint(35, 59))
         return moment
 
+    def _awake(self, place: _Place, moment: datetime) -> datetime:
+        """The moment, or the morning after it if people sleep then."""
+        local = moment.astimezone(place.tenant.time_zone)
+        evening, morning = _NIGHT
+        if morning < local.hour < evening:
+            return local
+        local += timedelta(days=local.hour >= evening)
+        return local.replace(hour=morning + 1, minute=self.random.randint(5, 59))
+
+    def _in_the_day(self, place: _Place, moment: datetime) -> datetime:
+        """The moment; of an earlier day one between eight and seven, in the same order."""
+        if moment > self._ago(_DAY):
+            return moment
+        local = moment.astimezone(place.tenant.time_zone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight + timedelta(hours=8) + (local - midnight) * 11 / 24
+
     def _project(self, place: _Place, case: Case) -> Project:
         for plan in place.plan.projects:
             if case.module in plan.modules:
@@ -333,60 +485,126 @@ class _Seeding:
 
     # ---- the verbs ----------------------------------------------------------------------------------------------
 
-    def _report(self, place: _Place, case: Case, project: Project, made: list[Incident]) -> Step:
-        customers = [member for member in self._on(place, project.code) if member.role == Role.CUSTOMER]
-        noticed = case.severity != "P4" and case.module in ("BC", "MDM") and self.random.random() < 0.25  # noqa: PLR2004
-        reporter = SYSTEM if noticed else self._actor(self.random.choice(customers))
-        source = Source.ALERT if noticed else self.random.choices((Source.PERSON, Source.EMAIL), (4, 1))[0]
+    def _story(self, place: _Place, case: Case) -> _Story:
+        project = self._project(place, case)
+        there = self._on(place, project.code)
+        return _Story(
+            place,
+            project,
+            case.title,
+            noticed=case.severity != "P4" and case.module in ("BC", "MDM") and self.random.random() < 0.25,  # noqa: PLR2004
+            asker=self.random.choice([member for member in there if member.role == Role.CUSTOMER]),
+            agents=[member for member in there if member.role == Role.AGENT],
+        )
+
+    def _then(self, moment: datetime, story: _Story, deed: Deed) -> None:
+        def step(now: datetime) -> None:
+            story.row = deed(now)
+
+        self._at(moment, story.place, step)
+
+    def _report(self, story: _Story, case: Case) -> Deed:
+        reporter = SYSTEM if story.noticed else self._actor(story.asker)
+        source = (
+            Source.ALERT if story.noticed else self.random.choices((Source.PERSON, Source.EMAIL), (4, 1))[0]
+        )
         hit = {"P1": (120, 400), "P2": (8, 90), "P3": (1, 30), "P4": (1, 5)}[case.severity]
         users = self.random.randint(*hit)
+        return lambda now: hypercare.report_incident(
+            project=story.project,
+            title=case.title,
+            description=case.description,
+            severity=case.severity,
+            incident_type=case.kind,
+            affected_module=case.module,
+            affected_users_count=users,
+            source=source,
+            by=reporter,
+            now=now,
+        )
+
+    def _answer(self, story: _Story) -> Deed:
+        by = self._actor(story.first)
+        return lambda now: hypercare.respond_first(incident=story.incident, by=by, now=now)
+
+    def _assign(self, story: _Story) -> Deed:
+        return lambda now: hypercare.assign(
+            incident=story.incident,
+            assigned_to_id=self.users[story.solver.email].pk,
+            support_level=SupportLevel(story.solver.level),
+            by=self._actor(story.first),
+            now=now,
+        )
+
+    def _link(self, story: _Story, item: BacklogItem) -> Deed:
+        return lambda now: hypercare.change_incident(
+            incident=story.incident, backlog_item_id=item.pk, by=self._actor(story.solver), now=now
+        )
+
+    def _say(self, story: _Story, say: Say) -> Deed:
+        who = {talk.CUSTOMER: story.asker, talk.AGENT: story.first, talk.SOLVER: story.solver}[say.who]
+        by, asker = self._actor(who), self.users[story.asker.email].pk
+
+        def deed(now: datetime) -> Incident:
+            row = story.incident
+            hypercare.add_comment(incident=row, content=say.text, is_internal=say.internal, by=by, now=now)
+            if say.severity:
+                row = hypercare.change_incident(incident=row, severity=say.severity, by=by, now=now)
+            if say.waits:
+                row = hypercare.wait(incident=row, reason=say.waits, owner_id=asker, by=by, now=now)
+            return row
+
+        return deed
+
+    def _resolve(self, story: _Story, case: Case, notes: str) -> Deed:
+        return lambda now: hypercare.resolve(
+            incident=story.incident,
+            root_cause=case.cause,
+            root_cause_category=RootCauseCategory(case.cause_category),
+            resolution_notes=notes,
+            by=self._actor(story.solver),
+            now=now,
+        )
+
+    def _reopen(self, story: _Story, why: str) -> Deed:
+        by = self._actor(story.first if story.noticed else story.asker)
+        return lambda now: hypercare.reopen(incident=story.incident, reason=why, by=by, now=now)
+
+    def _close(self, story: _Story) -> Deed:
+        ours = story.noticed or self.random.random() < 0.5  # noqa: PLR2004
+        by = self._actor(story.first if ours else story.asker)
+        return lambda now: hypercare.close(incident=story.incident, by=by, now=now)
+
+    def _draft(self, place: _Place, change: Change, by: Actor, made: list[ChangeRequest]) -> Step:
+        day = None
+        if change.planned is not None:
+            local = (self.now + timedelta(days=change.planned)).astimezone(place.tenant.time_zone)
+            day = local.date()
 
         def step(now: datetime) -> None:
-            incident = hypercare.report_incident(
-                project=project,
-                title=case.title,
-                description=case.description,
-                severity=case.severity,
-                incident_type=case.kind,
-                affected_module=case.module,
-                affected_users_count=users,
-                source=source,
-                by=reporter,
+            drafted = hypercare.draft_change(
+                project=place.projects[change.project],
+                incident_id=place.open[change.case].incident.pk if change.case else None,
+                title=change.title,
+                description=change.description,
+                change_type=change.change_type,
+                severity=change.severity,
+                affected_module=change.module,
+                impact_assessment=change.impact,
+                rollback_plan=change.rollback,
+                planned_implementation_date=day,
+                by=by,
                 now=now,
             )
-            made.append(incident)
-            for clock in ClockKind:
-                self._sweep_at(incident.deadline(clock), place)
+            made.append(drafted)
 
         return step
 
-    def _answer(self, made: list[Incident], agent: Member) -> Step:
-        return lambda now: made.append(
-            hypercare.respond_first(incident=made[-1], by=self._actor(agent), now=now)
-        )
-
-    def _assign(self, made: list[Incident], by: Member, to: Member) -> Step:
-        return lambda now: made.append(
-            hypercare.assign(
-                incident=made[-1],
-                assigned_to_id=self.users[to.email].pk,
-                support_level=SupportLevel(to.level),
-                by=self._actor(by),
-                now=now,
-            )
-        )
-
-    def _resolve(self, made: list[Incident], case: Case, agent: Member) -> Step:
-        return lambda now: made.append(
-            hypercare.resolve(
-                incident=made[-1],
-                root_cause=case.cause,
-                root_cause_category=RootCauseCategory(case.cause_category),
-                resolution_notes=case.notes,
-                by=self._actor(agent),
-                now=now,
-            )
-        )
+    @staticmethod
+    def _move_change(deed: talk.Deed, by: Actor, made: list[ChangeRequest]) -> Step:
+        said = {talk.REJECT: "reason", talk.IMPLEMENT: "test_evidence"}
+        given = {said[deed.verb]: deed.text} if deed.verb in said else {}
+        return lambda now: made.append(_CHANGE_VERBS[deed.verb](change=made[-1], **given, by=by, now=now))
 
     def _open_grant(self, tenant: Tenant, look: Look, made: list[SupportGrant]) -> Step:
         by = self._staff(StaffRole.SUPPORT)
@@ -433,6 +651,7 @@ class _Seeding:
             else:
                 with entering(place.tenant):
                     step(moment)
+                    self._plan_sweep(place, moment)
         tenants = Tenant.objects.filter(slug__in=[plan.slug for plan in self.plans])
         left = Deadline.objects.filter(tenant__in=tenants, wake_at__lte=self.now).first()
         if left:
@@ -443,10 +662,21 @@ class _Seeding:
                 reported += Incident.objects.count()
         return reported
 
-    def _sweep_at(self, due_at: datetime, place: _Place) -> None:
-        """Sweep as beat would have, within seconds of `due_at`."""
-        moment = due_at + _BEAT * self.random.random()
-        if due_at > self.now:
+    def _plan_sweep(self, place: _Place, moment: datetime) -> None:
+        """Sweep as beat would have, within seconds of the tenant's next deadline; that plans the one after it."""
+        waiting = Deadline.objects.filter(tenant=place.tenant, dead_at__isnull=True)
+        due = waiting.order_by("wake_at").values_list("wake_at", flat=True).first()
+        if due is None or due > self.now or (place.sweep_for is not None and place.sweep_for <= due):
             return
-        sweep = partial(deadlines.sweep_tenant, place.tenant, total=deadlines.Swept())
-        self._at(min(moment, self.now), place, lambda now: sweep(now=now))
+        place.sweep_for = due
+        at = min(max(due, moment) + _BEAT * self.random.random(), self.now)
+        self._at(at, place, self._sweep(place, due))
+
+    @staticmethod
+    def _sweep(place: _Place, due: datetime) -> Step:
+        def step(now: datetime) -> None:
+            if place.sweep_for == due:  # else an earlier one was planned since
+                place.sweep_for = None
+                deadlines.sweep_tenant(place.tenant, now=now, total=deadlines.Swept())
+
+        return step

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from hypercare import services
-from hypercare.admin import clock_view, duration
+from hypercare.admin.looks import clock_view, duration
 from hypercare.models import Incident, Project
 from hypercare.states import ClockKind
 from tenancy import hosts
@@ -139,7 +139,8 @@ def test_filters_and_search(shown, agent, report, users):
     report("Something else", "P3")
     assert shown(agent, "severity__exact=P1") == [first.title]
     assert shown(agent, "q=işlenmiyor") == [first.title]
-    assert shown(agent, "q=ıslen") == []
+    assert shown(agent, "q=ıslen") == [first.title]
+    assert shown(agent, "q=isle men") == []
     assert shown(agent, f"q=inc-{first.number}") == [first.title]
     assert shown(agent, f"project={first.project_id}&state__exact=open") == [first.title, "Something else"]
     assert shown(agent, "assigned_to=none&q=something") == ["Something else"]
@@ -233,6 +234,103 @@ def test_resolve_needs_cause_and_notes_and_happens_once(acme, agent, report, use
     assert "/do/resolve/" not in agent.get(page_of(incident)).content.decode()
 
 
+def test_waiting_says_for_whom_since_when_and_the_clock_is_paused(acme, agent, report, users, at_now, now):
+    incident = report(at=now - timedelta(hours=2))
+    url = page_of(incident, "do/wait/")
+    form = {"owner_id": users["customer"].pk, "reason": "The payment file of the 3rd"}
+    assert agent.get(url).context["form"].initial["owner_id"] == users["customer"].pk
+    assert "required" in refused(agent.post(url, form | {"reason": " "}))
+    stranger = factories.member(acme, "customer", name="Not on the project")
+    assert "valid choice" in refused(agent.post(url, form | {"owner_id": stranger.pk}))
+    assert f"waits for {users['customer'].name}" in said(agent.post(url, form), agent)
+    at_now.move_to(now + timedelta(hours=3), tick=False)
+    page = agent.get(page_of(incident)).content.decode()
+    assert "The payment file of the 3rd" in page
+    assert "paused, 6 h left" in page
+    assert "/do/wait/" not in page
+    row = agent.get(LIST).content.decode()
+    assert f"for {users['customer'].name}, 3 h" in row
+    assert "paused, 6 h left" in row
+    assert "goes on" in said(agent.post(page_of(incident, "do/resume/")), agent)
+    at_now.move_to(now + timedelta(hours=4), tick=False)
+    assert "5 h left" in agent.get(LIST).content.decode()
+    assert "does not wait" in refused(agent.post(page_of(incident, "do/resume/")))
+
+
+def test_close_and_reopen(acme, users, browser, agent, report, shown, at_now, now):
+    incident = report()
+    assert "resolved incident can be closed" in refused(agent.post(page_of(incident, "do/close/")))
+    agent.post(page_of(incident, "do/resolve/"), {"root_cause": "x", "resolution_notes": "y"})
+    assert "is closed" in said(agent.post(page_of(incident, "do/close/")), agent)
+    assert shown(agent, "reopened=yes") == []
+    reopened = agent.post(page_of(incident, "do/reopen/"), {"reason": "It is back"})
+    assert "in progress again" in said(reopened, agent)
+    page = agent.get(page_of(incident)).content.decode()
+    assert "reopened it" in page
+    assert "It is back" in page
+    assert shown(agent, "reopened=yes") == [incident.title]
+    agent.post(page_of(incident, "do/resolve/"), {"root_cause": "x", "resolution_notes": "y"})
+    agent.post(page_of(incident, "do/close/"))
+    at_now.move_to(now + timedelta(days=15), tick=False)
+    agent = browser(acme, users["agent"])
+    assert "too long ago" in refused(agent.post(page_of(incident, "do/reopen/"), {}))
+
+
+def test_severity_gives_the_clocks_new_targets_and_keeps_what_elapsed(acme, agent, report, now):
+    incident = report(severity="P3", at=now - timedelta(hours=1))
+    url = page_of(incident, "do/severity/")
+    assert agent.get(url).context["form"].initial["severity"] == "P3"
+    assert "is P2 critical now" in said(agent.post(url, {"severity": "P2"}), agent)
+    page = agent.get(page_of(incident)).content.decode()
+    assert "7 h left" in page
+    assert "severity: P3 important → P2 critical" in page
+    assert "valid choice" in refused(agent.post(url, {"severity": "P9"}))
+
+
+def test_a_comment_is_internal_unless_one_says_otherwise(acme, agent, report, users, now):
+    incident = report()
+    url = page_of(incident, "do/comment/")
+    page = agent.get(url)
+    assert page.context["form"]["audience"].value() == "internal"
+    assert "The customer never sees an internal comment." in page.content.decode()
+    assert "required" in refused(agent.post(url, {"audience": "internal", "content": " "}))
+    assert "internally" in said(
+        agent.post(url, {"audience": "internal", "content": "Looks like SM59"}), agent
+    )
+    assert again(acme, incident).state == "open", "an internal one is no answer"
+    told = said(agent.post(url, {"audience": "public", "content": "We are on it <b>"}), agent)
+    assert "the customer sees it" in told
+    assert again(acme, incident).first_response_at == now
+    page = agent.get(page_of(incident)).content.decode()
+    first, second = page.index("Looks like SM59"), page.index("We are on it &lt;b&gt;")
+    assert "internal, the customer does not see it" in page[page.index('id="comments"') : first]
+    assert "hc-internal" not in page[first:second]
+    assert page.count("Looks like SM59") == 1, "the timeline does not repeat it"
+
+
+def test_page_of_a_long_story_costs_as_many_queries_as_of_a_short_one(acme, agent, report, users, now):
+    incident = report()
+    by = Actor.member(users["agent"].pk, "agent")
+
+    def talk(count):
+        with entering(acme):
+            for index in range(count):
+                services.add_comment(
+                    incident=incident, content=f"Note {index}", is_internal=bool(index % 2), by=by, now=now
+                )
+
+    def queries():
+        hosts.clear()
+        with CaptureQueriesContext(connection) as captured:
+            assert agent.get(page_of(incident)).status_code == 200
+        return len(captured)
+
+    talk(4)
+    few = queries()
+    talk(30)
+    assert queries() == few
+
+
 def test_incident_is_reported_from_the_console(acme, agent, project, users):
     form = {"project": project.pk, "title": "Şube kapalı", "severity": "P1", "affected_module": "fi"}
     response = agent.post(f"{LIST}do/report/", form)
@@ -271,12 +369,17 @@ def test_selection_is_resolved_with_one_form(acme, manager, report):
     assert {again(acme, row).state for row in rows} == {"resolved"}
 
 
-def test_list_of_a_hundred_incidents_costs_as_many_queries_as_one_of_ten(acme, agent, report, users):
+def test_list_of_a_hundred_incidents_costs_as_many_queries_as_one_of_ten(acme, agent, report, users, now):
+    by = Actor.member(users["agent"].pk, "agent")
+
     def add(count):
         for index in range(count):
             incident = report(f"Incident {index}")
             with entering(acme):
                 Incident.objects.filter(pk=incident.pk).update(assigned_to_id=users["agent"].pk)
+                if index % 2:
+                    owner = users["customer"].pk
+                    services.wait(incident=incident, reason="x", owner_id=owner, by=by, now=now)
 
     def queries():
         hosts.clear()

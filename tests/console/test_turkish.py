@@ -92,7 +92,7 @@ def test_conflict_names_the_states_in_words(acme, reader, report, users, now):
         services.respond_first(incident=incident, by=Actor.member(users["agent"].pk, "agent"), now=now)
     page = text(reader.post(f"{LIST}{incident.pk}/do/respond/"))
     assert "Bu olaya ilk yanıt zaten verilmiş." in page
-    assert "Şu anda geçilebilecek durumlar: çözüldü." in page
+    assert "Şu anda geçilebilecek durumlar: bekliyor, çözüldü." in page
 
 
 def test_periodic_tasks_are_turkish(operator):

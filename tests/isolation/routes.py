@@ -8,14 +8,20 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 from django.utils.regex_helper import normalize
 
+VERBS = ("get", "post", "put", "patch", "delete")
+
 
 @dataclass(frozen=True)
 class Route:
-    """`template` is the path with `%(name)s` where `params` go; `label` names it in fixtures and reports."""
+    """`template` is the path with `%(name)s` where `params` go; `label` names it in fixtures and reports.
+
+    `methods` are those that a view of the API has; empty for other views, which say nothing about theirs.
+    """
 
     label: str
     template: str
     params: tuple[str, ...]
+    methods: tuple[str, ...] = ()
 
     def path(self, values: dict[str, Any]) -> str:
         return "/" + self.template % {name: values[name] for name in self.params}
@@ -50,4 +56,10 @@ def _walk(patterns: Any, before: str) -> Iterator[Route]:
             yield from _walk(entry.url_patterns, template)
         elif isinstance(entry, URLPattern):
             params = tuple(part.split(")s")[0] for part in template.split("%(")[1:])
-            yield Route(template.replace("%(", "<").replace(")s", ">"), template, params)
+            label = template.replace("%(", "<").replace(")s", ">")
+            yield Route(label, template, params, _methods(entry.callback))
+
+
+def _methods(view: Any) -> tuple[str, ...]:
+    cls = getattr(view, "cls", None)
+    return tuple(name.upper() for name in VERBS if hasattr(cls, name))

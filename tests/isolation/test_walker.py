@@ -6,15 +6,21 @@ actor may do does not change what the next one meets. How many patterns and requ
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from django.conf import settings
+from django.core import mail
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
-from tenancy.models import Tenant
+from tenancy import deliveries
+from tenancy.models import Delivery, Tenant
 from tests import factories
 from tests.isolation import world
 from tests.isolation.routes import Route, routes
@@ -44,6 +50,7 @@ class Visitor:
     token: str = ""
     cookie: str = ""
     may_see: tuple[str, ...] = ()
+    may_not_see: str = ""
     inside: bool = False
     everything: bool = False
 
@@ -101,13 +108,15 @@ def values_for(route: Route, ids: dict[str, object], rows: dict[str, str]) -> di
 
 
 def methods(route: Route, visitor: Visitor) -> tuple[str, ...]:
-    """What `visitor` tries on `route`: everything on the API; the console's pages know GET and POST, so there the
-    rest is tried by one visitor of each walk. A token is for the API, a session is for the console and one walk."""
+    """What `visitor` tries on `route`: on the API what its view has; the console's pages know GET and POST. The rest
+    is tried by one visitor of each walk. A token is for the API, a session is for the console and one walk."""
+    if visitor.everything:
+        return METHODS
     if route.label.startswith("api/"):
-        return METHODS if visitor.token or not visitor.cookie or visitor.everything else ()
+        return route.methods or ASKED if visitor.token or not visitor.cookie else ()
     if visitor.token and visitor.inside:
         return ()
-    return METHODS if visitor.everything else ASKED
+    return ASKED
 
 
 def visit(visitor: Visitor, method: str, path: str, walked: Counter[str]) -> tuple[int, str]:
@@ -119,18 +128,37 @@ def visit(visitor: Visitor, method: str, path: str, walked: Counter[str]) -> tup
             headers["authorization"] = f"Bearer {visitor.token}"
         answer = getattr(client_of(visitor), method.lower())(path, headers=headers, **body)
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-        text = content.decode(errors="replace") + "".join(
-            f"{key}: {value}\n" for key, value in answer.items()
-        )
+        text = _readable(content) + "".join(f"{key}: {value}\n" for key, value in answer.items())
         transaction.set_rollback(True)
+    assert answer.status_code != 429, "the walk itself is too fast for the limit: it would see nothing"
     walked["requests"] += 1
     walked[f"status {answer.status_code // 100}xx"] += 1
     return answer.status_code, text
 
 
+def _readable(content: bytes) -> str:
+    """The text of an answer; of an XLSX the text of its parts."""
+    if not content.startswith(b"PK"):
+        return content.decode(errors="replace")
+    with ZipFile(BytesIO(content)) as parts:
+        # A cell's text lies close to its tags: apart from them a canary is a word.
+        texts = [parts.read(name).decode(errors="replace") for name in parts.namelist()]
+    return "\n".join(texts).replace("<", " <").replace(">", "> ")
+
+
 def foreign_canaries(visitor: Visitor, text: str) -> list[str]:
     words = {word.strip("\"'<>,:;&()[]{}") for word in text.split() if "canary-" in word}
-    return sorted(word for word in words if not any(f"canary-{seen}" in word for seen in visitor.may_see))
+    foreign = {word for word in words if not any(f"canary-{seen}" in word for seen in visitor.may_see)}
+    if visitor.may_not_see:
+        foreign |= {word for word in words if visitor.may_not_see in word}
+    return sorted(foreign)
+
+
+def audits(visitor: Visitor, route: Route, part: world.Part) -> Visitor:
+    """The visitor on `route`: an admin reads all of the tenant's journal, whatever the project."""
+    if "journal" not in route.label or not visitor.name.startswith("admin"):
+        return visitor
+    return replace(visitor, may_see=(part.tenant.slug,))
 
 
 def insiders(part: world.Part) -> list[Visitor]:
@@ -139,16 +167,20 @@ def insiders(part: world.Part) -> list[Visitor]:
     found = []
     for role in ("customer", "agent", "manager", "admin"):
         user = part.people[role]
-        see = (f"{tenant.slug}-shown",)
-        found.append(
-            Visitor(f"{role} by token", host, token=factories.token(user, tenant), may_see=see, inside=True)
+        here = Visitor(
+            f"{role} by token",
+            host,
+            token=factories.token(user, tenant),
+            may_see=(f"{tenant.slug}-shown",),
+            may_not_see="-internal" if role == "customer" else "",
+            inside=True,
         )
         cookie = world.session_cookie(tenant, user)
         every = role == "admin"
-        by_session = Visitor(
-            f"{role} by session", host, cookie=cookie, may_see=see, inside=True, everything=every
-        )
-        found.append(by_session)
+        found += [
+            here,
+            replace(here, name=f"{role} by session", token="", cookie=cookie, everything=every),
+        ]
     return found
 
 
@@ -209,7 +241,11 @@ def test_insiders_see_their_project_and_no_other_tenant_nor_project(parts, walke
             for method in methods(route, visitor):
                 status, text = visit(visitor, method, path, walked)
                 assert status < 500, (visitor.name, method, route.label, status)
-                assert foreign_canaries(visitor, text) == [], (visitor.name, method, route.label)
+                assert foreign_canaries(audits(visitor, route, part), text) == [], (
+                    visitor.name,
+                    method,
+                    route.label,
+                )
                 seen[route.label] += method == "GET" and "canary-acme-shown" in text
     # The fixtures are real: what should show an own row shows it to somebody.
     # (A line of the journal holds ids and states, no text, so no canary either.)
@@ -227,7 +263,7 @@ def test_another_projects_or_tenants_id_is_not_there(parts, walked):
     ]
     visitors = [visitor for visitor in insiders(part) if visitor.name.startswith(("agent", "admin"))]
     for route in tenant_routes():
-        if not set(route.params) & {"project", "incident", "member", "pk", "object_id", "scope"}:
+        if not set(route.params) & {*part.shown, "pk", "object_id"}:
             continue
         own = route.path(values_for(route, part.shown, part.rows) or {})
         for ids, rows in elsewhere:
@@ -238,11 +274,83 @@ def test_another_projects_or_tenants_id_is_not_there(parts, walked):
                 for method in methods(route, visitor):
                     status, text = visit(visitor, method, path, walked)
                     assert status < 500, (visitor.name, method, route.label, status)
-                    assert foreign_canaries(visitor, text) == [], (visitor.name, method, route.label)
-                    # Who belongs to the tenant is known in all its projects; an admin audits all of the journal.
-                    audits = "journal" in route.label and visitor.name.startswith("admin")
-                    if method == "GET" and not audits and "membership" not in route.label:
+                    seen_by = audits(visitor, route, part)
+                    assert foreign_canaries(seen_by, text) == [], (visitor.name, method, route.label)
+                    # Who belongs to the tenant is known in all its projects.
+                    known = seen_by != visitor or "membership" in route.label
+                    if method == "GET" and not known:
                         assert status in (302, 403, 404, 405), (visitor.name, path, status)
+
+
+@pytest.mark.django_db
+def test_exports_and_searches_show_no_more_than_the_lists(parts, walked):
+    """Every GET as a file, and with a search for what is in another tenant, another project, or internal."""
+    part = parts["acme"]
+    words = ("canary-globex-shown", "canary-acme-hidden", "canary-acme-shown-internal")
+    asked = ("format=csv", "format=xlsx", *(f"search={word}" for word in words))
+    visitors = [
+        visitor for visitor in insiders(part) if visitor.name in ("customer by token", "agent by token")
+    ]
+    exported: Counter[str] = Counter()
+    searched = 0
+    for route in tenant_routes():
+        path = route.path(values_for(route, part.shown, part.rows) or {})
+        for visitor in visitors if route.label.startswith("api/") and route.label not in OPEN else ():
+            for question in asked:
+                status, text = visit(visitor, "GET", f"{path}?{question}", walked)
+                where = (visitor.name, f"{route.label}?{question}", status)
+                assert status < 500, where
+                assert foreign_canaries(visitor, text) == [], where
+                if question.startswith("format="):
+                    # Files are for those who work on incidents.
+                    assert status != 200 or visitor.name.startswith("agent"), where
+                    exported[question] += status == 200 and "canary-acme-shown" in text
+                elif status == 200 and '"results"' in text:
+                    found = "canary-" in text.replace(question, "")
+                    ours = question.endswith("internal") and visitor.name.startswith("agent")
+                    assert ours or not found, where
+                    searched += 1
+    assert searched
+    assert exported["format=csv"] == exported["format=xlsx"] > 0
+
+
+@pytest.mark.django_db
+def test_the_consoles_searches_show_no_more_than_the_lists(parts, walked):
+    part = parts["acme"]
+    visitors = [
+        visitor for visitor in insiders(part) if visitor.name in ("agent by session", "admin by session")
+    ]
+    lists = [route for route in tenant_routes() if route.label.startswith("admin/") and not route.params]
+    for route in lists:
+        for visitor in visitors:
+            for word in ("canary-globex-shown", "canary-acme-hidden"):
+                status, text = visit(visitor, "GET", f"{route.path({})}?q={word}", walked)
+                assert status < 500, (visitor.name, route.label, word)
+                # The words that were searched for stand in the search box and in links: there alone.
+                for echo in (f"q={word}", f"q%3D{word}", f'value="{word}"'):
+                    text = text.replace(echo, "")
+                found = foreign_canaries(visitor, text)
+                assert found == [], (visitor.name, route.label, word)
+
+
+@pytest.mark.django_db
+def test_no_mail_tells_a_customer_what_is_internal_nor_what_is_elsewhere(parts, walked):
+    """What the fixtures queued is written and sent: comments, waiting, change requests, breaches."""
+    Delivery.objects.exclude(channel="email").delete()
+    at = timezone.now() + timedelta(minutes=1)
+    walked["mails"] = deliveries.dispatch(clock=lambda: at).sent
+    read_by_customers = 0
+    for letter in mail.outbox:
+        (address,) = letter.to
+        slug = address.partition("@")[2].removesuffix(".example")
+        role = address.partition("@")[0]
+        here = "hidden" if role == "outsider" else "shown"
+        internal = "-internal" if role == "customer" else ""
+        reader = Visitor(address, "", may_see=(f"{slug}-{here}",), may_not_see=internal)
+        text = " ".join([letter.subject, letter.body, *(str(part) for part, _kind in letter.alternatives)])
+        assert foreign_canaries(reader, text) == [], (address, letter.subject)
+        read_by_customers += role == "customer" and "canary-" in letter.body
+    assert read_by_customers
 
 
 @pytest.mark.django_db

@@ -10,13 +10,15 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.utils import timezone
 
 import hypercare.services as hypercare
-from hypercare.models import ClockEvent, Incident, Program, Project, ProjectMember
+from hypercare.models import ChangeRequest, ClockEvent, Incident, Program, Project, ProjectMember
+from hypercare.rules import Target
 from tenancy import services
 from tenancy.actors import Actor
 from tenancy.context import enter, entering, leave
 from tenancy.journal.models import Event
 from tenancy.models import Delivery, Endpoint, Membership, Preference, Tenant, User
 from tenancy.sessions import SessionStore
+from tenancy.states import Role
 from tests import factories
 
 SYSTEM = Actor.system("walker")
@@ -35,6 +37,7 @@ class Part:
 
 
 def canary(tenant: Tenant, which: str) -> str:
+    """A text that names its tenant and project; `which` ends in -internal where customers are not to see it."""
     return f"canary-{tenant.slug}-{which}"
 
 
@@ -58,7 +61,13 @@ def build(tenant: Tenant) -> Part:
             )
             for role, person in part.people.items():
                 if (role == "outsider") == (which == "hidden"):
-                    member = hypercare.add_member(project=project, user_id=person.pk, by=SYSTEM, now=now)
+                    member = hypercare.add_member(
+                        project=project,
+                        user_id=person.pk,
+                        is_board_member=role not in ("customer", "agent"),
+                        by=SYSTEM,
+                        now=now,
+                    )
             incident = hypercare.report_incident(
                 project=project,
                 title=canary(tenant, f"{which} incident"),
@@ -70,6 +79,11 @@ def build(tenant: Tenant) -> Part:
             Incident.objects.filter(pk=incident.pk).update(number=1000 + (which == "hidden"))
             ids = {"project": project.pk, "program": program.pk, "incident": incident.pk, "member": member.pk}
             ids["scope"] = project.pk
+            cast = _Cast(part, which)
+            ids |= _hours(cast, project, now)
+            change = _changes(cast, project, incident, now)
+            ids["change"] = change.pk
+            _worked_on(cast, project, incident, now)
             who = part.people["admin" if which == "shown" else "outsider"]
             event = Event.objects.get(verb="incident.reported", subject=f"incident:{incident.pk}")
             clock_event = ClockEvent.objects.filter(incident=incident).first()
@@ -78,6 +92,7 @@ def build(tenant: Tenant) -> Part:
                 Project: project.pk,
                 ProjectMember: member.pk,
                 Incident: incident.pk,
+                ChangeRequest: change.pk,
                 Event: event.pk,
                 ClockEvent: clock_event and clock_event.pk,
                 Membership: Membership.objects.get(user=member.user, tenant=tenant).pk,
@@ -90,6 +105,106 @@ def build(tenant: Tenant) -> Part:
                 {model._meta.label_lower: str(pk) for model, pk in rows.items()}
             )
     return part
+
+
+@dataclass
+class _Cast:
+    """Who does things in one of a tenant's two projects. The hidden one has but the outsider."""
+
+    part: Part
+    which: str
+
+    def canary(self, what: str) -> str:
+        return canary(self.part.tenant, f"{self.which}{what}")
+
+    @property
+    def customer(self) -> Actor:
+        return self._actor("customer") if self.which == "shown" else SYSTEM
+
+    @property
+    def agent(self) -> Actor:
+        return self._actor("agent" if self.which == "shown" else "outsider")
+
+    @property
+    def board(self) -> Actor:
+        return self._actor("manager" if self.which == "shown" else "outsider")
+
+    def _actor(self, name: str) -> Actor:
+        role = Role.AGENT if name == "outsider" else Role(name)
+        return Actor.member(self.part.people[name].pk, role)
+
+
+def _hours(cast: _Cast, project: Project, now: datetime) -> dict[str, Any]:
+    """A calendar, and a policy on it that has not begun, so that it may be taken back."""
+    calendar = hypercare.create_calendar(
+        project=project,
+        name=cast.canary(" calendar"),
+        definition={"time_zone": "Europe/Istanbul", "weekly": {"monday": [["09:00", "18:00"]]}},
+        by=SYSTEM,
+        now=now,
+    ).calendar
+    policy = hypercare.create_policy(
+        project=project,
+        targets={"P4": Target(1440, 4320, calendar.pk)},
+        valid_from=now + timedelta(days=1),
+        by=SYSTEM,
+        now=now,
+    )
+    return {"calendar": calendar.pk, "policy": policy.pk}
+
+
+def _changes(cast: _Cast, project: Project, incident: Incident, now: datetime) -> ChangeRequest:
+    """One of the customer's that the board rejected, which is returned; and one of ours, which no customer sees."""
+    texts = ("title", "description", "impact_assessment", "rollback_plan", "test_evidence")
+    asked = hypercare.draft_change(
+        project=project,
+        change_type="config",
+        by=cast.customer,
+        now=now,
+        **{text: cast.canary(f" change {text}") for text in texts},
+    )
+    hypercare.submit_change(change=asked, by=cast.agent, now=now)
+    asked = hypercare.reject_change(change=asked, reason=cast.canary(" rejection"), by=cast.board, now=now)
+    ours = hypercare.draft_change(
+        project=project,
+        incident_id=incident.pk,
+        change_type="data",
+        by=SYSTEM,
+        now=now,
+        **{text: cast.canary(f"-internal change {text}") for text in texts},
+    )
+    hypercare.submit_change(change=ours, by=cast.agent, now=now)
+    hypercare.approve_change(change=ours, by=cast.board, now=now)
+    return asked
+
+
+def _worked_on(cast: _Cast, project: Project, incident: Incident, now: datetime) -> None:
+    """Comments on `incident`; a backlog item; and an incident that was reopened, so its cause is open again."""
+    for author in (cast.customer, cast.agent):
+        if author.user_id:
+            hypercare.add_comment(incident=incident, content=cast.canary(" comment"), by=author, now=now)
+    note = cast.canary("-internal comment")
+    hypercare.add_comment(incident=incident, content=note, is_internal=True, by=cast.agent, now=now)
+    item = hypercare.create_backlog_item(
+        project=project, kind="I", key="I-001", title=cast.canary("-internal item"), by=cast.agent, now=now
+    )
+    hypercare.change_incident(
+        incident=incident, title=cast.canary(" retitled"), backlog_item_id=item.pk, by=cast.agent, now=now
+    )
+    who = cast.agent.user_id
+    assert who
+    hypercare.wait(incident=incident, reason=cast.canary(" waiting"), owner_id=who, by=cast.agent, now=now)
+    other = hypercare.report_incident(
+        project=project, title=cast.canary(" reopened"), by=cast.customer, now=now
+    )
+    hypercare.resolve(
+        incident=other,
+        root_cause=cast.canary("-internal cause"),
+        resolution_notes=cast.canary("-internal notes"),
+        by=cast.agent,
+        now=now,
+    )
+    hypercare.reopen(incident=other, reason=cast.canary(" reopening"), by=cast.agent, now=now)
 
 
 def _told_outside(tenant: Tenant, now: datetime) -> tuple[Endpoint, Delivery]:

@@ -14,9 +14,25 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from hypercare.models import Incident
-from hypercare.states import IncidentType, RootCauseCategory, Severity, SupportLevel
-from project.demo import cases, data, logins, run, seed
+from hypercare import services
+from hypercare.models import (
+    CalendarVersion,
+    ChangeRequest,
+    ChangeVote,
+    ClockEvent,
+    Comment,
+    Incident,
+    Policy,
+)
+from hypercare.states import (
+    ChangeState,
+    IncidentState,
+    IncidentType,
+    RootCauseCategory,
+    Severity,
+    SupportLevel,
+)
+from project.demo import cases, data, logins, run, seed, talk
 from project.management.commands import demo
 from tenancy.access import Denied, resolve
 from tenancy.chains import verify
@@ -26,10 +42,13 @@ from tenancy.models import ApiToken, Deadline, Delivery, OperatorEvent, SupportG
 from tenancy.rules import secret_digest
 from tenancy.states import Role, StaffRole
 
+pytestmark = pytest.mark.xdist_group("demo")  # its history is played once
+
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 PLANS = tuple(
     plan._replace(slug=f"demo-{plan.slug}") for plan in data.TENANTS
 )  # the plain ones are the suite's
+STILL_BACK = {title for title, again in talk.AGAIN.items() if not again.notes}
 CASES = [case for plan in data.TENANTS for case in (*plan.resolved, *(case for case, _plan in plan.open))]
 
 
@@ -113,7 +132,8 @@ def test_incidents_are_as_many_as_planned_and_none_is_from_the_future(played):
     for plan in PLANS:
         with entering(played[plan.slug]):
             assert Incident.objects.count() == len(plan.resolved) + plan.again + len(plan.open)
-            assert Incident.objects.open().count() == len(plan.open)
+            came_back = [case for case in plan.resolved if case.title in STILL_BACK]
+            assert Incident.objects.open().count() == len(plan.open) + len(came_back)
             earliest, latest = NOW - timedelta(days=data.HISTORY_DAYS + 5), NOW
             for incident in Incident.objects.all():
                 assert earliest < incident.created_at < latest
@@ -135,7 +155,8 @@ def test_clocks_that_ran_out_were_recorded_within_seconds_and_told_once(demo_acm
             if getattr(incident, f"sla_{clock}_breached"):
                 due = getattr(incident, f"sla_{clock}_deadline")
                 assert due <= getattr(incident, f"sla_{clock}_breached_at") <= due + timedelta(seconds=5)
-    told = Counter(Delivery.objects.filter(tenant=demo_acme).values_list("event", flat=True))
+    rows = Delivery.objects.filter(tenant=demo_acme, message="incident.breached")
+    told = Counter(rows.values_list("event", flat=True))
     clocks = sum(incident.sla_response_breached + incident.sla_resolution_breached for incident in late)
     assert len(told) == clocks
 
@@ -147,12 +168,76 @@ def test_clocks_of_the_open_ones_go_on_ticking(demo_acme):
 
 
 def test_its_mails_are_sent_when_they_would_have_been(demo_acme):
-    waiting = Delivery.objects.filter(tenant=demo_acme, state="pending").count()
-    assert seed.post(now=NOW, plans=PLANS[:1]) >= waiting > 0
-    assert len(mail.outbox) >= waiting
+    breaches = Delivery.objects.filter(tenant=demo_acme, state="pending", message="incident.breached").count()
+    assert seed.post(now=NOW, plans=PLANS[:1]) > breaches > 0
     rows = Delivery.objects.filter(tenant=demo_acme)
-    assert {row.state for row in rows} == {"sent"}
-    assert all(row.sent_at - row.created_at == timedelta(seconds=2) for row in rows)
+    assert len(mail.outbox) >= rows.count()
+    told = Counter(rows.values_list("message", flat=True))
+    assert told["incident.breached"] == breaches
+    assert {"incident.warned", "incident.commented", "incident.waiting", "change.submitted"} <= set(told)
+    assert [row.last_error for row in rows if row.state != "sent"] == []
+    # What happened within those two seconds goes out with it.
+    assert all(timedelta() < row.sent_at - row.created_at <= timedelta(seconds=2) for row in rows)
+
+
+def test_incidents_are_in_every_state_with_all_that_goes_with_it(demo_acme):
+    with entering(demo_acme):
+        assert set(Incident.objects.values_list("state", flat=True)) == set(IncidentState.values)
+        waiting = list(Incident.objects.filter(state="waiting"))
+        assert len(waiting) == 2
+        for incident in waiting:
+            assert incident.waiting_reason
+            assert resolve(incident.waiting_owner, demo_acme, now=NOW).role == Role.CUSTOMER
+            assert incident.sla_resolution_deadline is None, "its clock is paused"
+        assert Incident.objects.filter(reopened_count=1, resolved_at=None).count() == 1
+        assert Incident.objects.filter(reopened_count=1, resolved_at__isnull=False).exists()
+        assert Incident.objects.filter(backlog_item__isnull=False).count() >= 6
+        assert Incident.objects.filter(sla_resolution_warned=50).exists()
+        assert {comment.is_internal for comment in Comment.objects.all()} == {True, False}
+
+
+def test_what_was_said_is_found_where_it_was_to_be_said(played):
+    for plan in PLANS:
+        with entering(played[plan.slug]):
+            said = Comment.objects.count()
+        resolved = [case.title for case in plan.resolved]
+        planned = sum(len(talk.RESOLVED.get(title, ())) for title in resolved)
+        planned += sum(len(talk.OPEN.get(case.title, ())) for case, _plan in plan.open)
+        assert said == planned > 0
+
+
+def test_every_text_belongs_to_a_case():
+    titles = {case.title for case in CASES}
+    assert set(talk.RESOLVED) | set(talk.OPEN) | set(talk.AGAIN) <= titles
+    assert {title for items in talk.BACKLOG.values() for item in items for title in item.cases} <= titles
+    asked = {change.case for changes in talk.CHANGES.values() for change in changes} - {""}
+    assert asked <= {case.title for plan in data.TENANTS for case, _plan in plan.open}
+
+
+def test_change_requests_went_their_way_with_the_managers_votes(demo_acme):
+    with entering(demo_acme):
+        changes = {change.title: change for change in ChangeRequest.objects.all()}
+        assert {change.state for change in changes.values()} == set(ChangeState.values)
+        numbers = sorted(change.number for change in changes.values())
+        assert numbers == list(range(1, len(changes) + 1))
+        (rejected,) = (change for change in changes.values() if change.state == "rejected")
+        assert "Görev ayrılığına aykırı" in rejected.rejection_reason
+        (implemented,) = (change for change in changes.values() if change.state == "implemented")
+        assert implemented.test_evidence
+        managers = User.objects.filter(memberships__tenant=demo_acme, memberships__role=Role.MANAGER)
+        for manager in managers:
+            assert ChangeRequest.objects.filter(services.waits_for_vote_of(manager.pk)).exists()
+        assert set(ChangeVote.objects.values_list("user", flat=True)) == {manager.pk for manager in managers}
+
+
+def test_the_second_project_has_office_hours_and_the_first_the_default(demo_acme):
+    with entering(demo_acme):
+        assert set(Policy.objects.values_list("project__code", flat=True)) == {"EWM-GEBZE"}
+        (version,) = CalendarVersion.objects.all()
+        assert "2026-10-29" in version.closed_on
+        assert version.definition["weekly"]["monday"] == [["09:00", "12:30"], ["13:30", "18:00"]]
+        on_hours = ClockEvent.objects.filter(calendar_version=version, kind="start")
+        assert set(on_hours.values_list("incident__project__code", flat=True)) == {"EWM-GEBZE"}
 
 
 def test_support_has_been_inside_and_is_not_any_more(demo_acme):

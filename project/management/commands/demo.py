@@ -130,7 +130,7 @@ class Command(BaseCommand):
             mails = seed.post(now=now)
         finally:
             mailbox.stop()
-        return f"Made anew: {incidents} incidents of three weeks, {mails} mails about breaches."
+        return f"Made anew: {incidents} incidents of three weeks, {mails} mails about them."
 
     # ---- what to try --------------------------------------------------------------------------------------------
 

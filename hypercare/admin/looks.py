@@ -1,0 +1,110 @@
+"""How incidents and change requests look: severities, lengths of time, clocks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from hypercare.models import Incident
+from hypercare.rules import ClockState
+from hypercare.services import clocks
+from hypercare.states import ClockKind, ClockPhase, Severity
+
+SOON_PERCENT = 80
+MINUTE, HOUR, COUNTED_IN_HOURS = timedelta(minutes=1), timedelta(hours=1), timedelta(days=2)
+
+
+def severity_badge(value: str) -> SafeString:
+    """◆ P1 system down: a shape and words before a colour."""
+    severity = Severity(value)
+    return format_html(
+        '<span class="hc-sev hc-{}"><span aria-hidden="true">{}</span> {}</span>',
+        severity.value,
+        severity.shape,
+        severity.label,
+    )
+
+
+def duration(length: timedelta) -> str:
+    """48 min, 7 h 20 min, 3 d 4 h: the two largest units, rounded down."""
+    length = abs(length)
+    minutes = length // MINUTE % 60
+    if length < HOUR:
+        return gettext("%(m)d min") % {"m": minutes}
+    days, hours = divmod(length // HOUR, 24)
+    if length < COUNTED_IN_HOURS:
+        hours += 24 * days
+        whole = gettext("%(h)d h") % {"h": hours}
+        return whole if not minutes else gettext("%(h)d h %(m)d min") % {"h": hours, "m": minutes}
+    whole = gettext("%(d)d d") % {"d": days}
+    return whole if not hours else gettext("%(d)d d %(h)d h") % {"d": days, "h": hours}
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """One clock in words: what is left or late, of how much; a paused one says so."""
+
+    label: Any
+    state: ClockState
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state.phase is ClockPhase.PAUSED
+
+    @property
+    def tone(self) -> str:
+        if self.state.breached:
+            return "late"
+        if self.state.fulfilled_at:
+            return "ok"
+        return "soon" if self.state.percent >= SOON_PERCENT else ""
+
+    @property
+    def value(self) -> int:
+        """Used share of the target in percent, at most 100, for a meter."""
+        return min(100, self.state.percent)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What counts, and of what: ("48 min left", "of 8 h")."""
+        late = self.state.remaining < timedelta(0) or self.state.breached
+        amount = duration(self.state.remaining)
+        target = gettext("of %(target)s") % {"target": duration(self.state.target)}
+        if self.state.fulfilled_at and not late:
+            return gettext("met in %(time)s") % {"time": duration(self.state.elapsed)}, target
+        if self.state.fulfilled_at:
+            return gettext("met %(time)s late") % {"time": amount}, target
+        text = (gettext("%(time)s late") if late else gettext("%(time)s left")) % {"time": amount}
+        return gettext("paused, %(time)s") % {"time": text} if self.is_paused else text, target
+
+    def html(self) -> SafeString:
+        what, target = self.words
+        tone = f"hc-{self.tone}" if self.tone else ""
+        at = self.state.due_at
+        due = (
+            gettext("due %(at)s") % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M %Z")}
+            if at
+            else gettext("paused")
+        )
+        return format_html(
+            '<span class="hc-clock {}" title="{}"><b>{}</b> {}</span>', tone, due, what, target
+        )
+
+
+def clock_view(row: Incident, clock: ClockKind, now: datetime) -> ClockView:
+    """What `clock` says at `now`: as `read_clocks` read it with the other rows, else from the incident's events."""
+    known: dict[ClockKind, ClockState] | None = getattr(row, "read_clocks", None)
+    return ClockView(clock.label, known[clock] if known else clocks.read(row, clock, now))
+
+
+def read_clocks(rows: Iterable[Incident], now: datetime) -> None:
+    """Read the clocks of all `rows` at once, for `clock_view`: one query a clock."""
+    rows = list(rows)
+    states = {clock: clocks.read_all(rows, clock, now) for clock in ClockKind}
+    for row in rows:
+        row.read_clocks = {clock: states[clock][row.pk] for clock in ClockKind}  # type: ignore[attr-defined]
