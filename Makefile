@@ -5,9 +5,10 @@ EMBEDDED := $(PY) -m project.embedded
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
+FUZZ_ARGS ?=
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-reset test check lint format lock bench chaos messages openapi
+.PHONY: help venv demo demo-reset test check lint format lock bench chaos fuzz messages openapi
 
 help:
 	@echo 'make demo        everything, with demo data, under one supervisor; Ctrl-C stops it'
@@ -19,6 +20,7 @@ help:
 	@echo 'make lock        lock requirements/*.in with hashes'
 	@echo 'make bench       measure (BENCH_ARGS=...)'
 	@echo 'make chaos       break it for the better part of an hour, and account for every message (CHAOS_ARGS=...)'
+	@echo 'make fuzz        20,000 requests made from the schema against the running server (FUZZ_ARGS=...)'
 	@echo 'make messages    collect and compile the texts to translate'
 	@echo 'make openapi     write docs/openapi.yaml'
 
@@ -73,6 +75,9 @@ bench: .venv/.stamp
 
 chaos: .venv/.stamp
 	@$(PY) -m tests.chaos $(CHAOS_ARGS)
+
+fuzz: .venv/.stamp
+	@$(EMBEDDED) --root .data/test/fuzz --volatile -- $(PY) -m tests.api $(FUZZ_ARGS)
 
 messages: .venv/.stamp
 	@$(PY) manage.py makemessages --locale tr --extension html,txt,py,mjml --no-location --no-obsolete
