@@ -16,6 +16,7 @@ from bench.measure import Row, show, timed
 from bench.tenants import BY, create, spares
 from hypercare import services as hypercare
 from hypercare.models import Incident
+from hypercare.services.clocks import WARNING_KINDS
 from tenancy import deadlines, services
 from tenancy.context import entering
 from tenancy.models import Deadline, Delivery, Tenant
@@ -94,6 +95,8 @@ def main(tenants: int = 500) -> list[Row]:
         for tenant in made:
             services.add_member(tenant=tenant, user=person, role="agent", by=BY, now=timezone.now())
             overdue(tenant, person.pk)
+        # Whoever is overdue in life was warned before.
+        Deadline.objects.filter(kind__in=WARNING_KINDS.values(), wake_at__lte=timezone.now()).delete()
         due = Deadline.objects.filter(wake_at__lte=timezone.now()).count()
         claimed = timed(lambda: deadlines.due_tenants(now=timezone.now()))
         carried_out = timed(lambda: deadlines.sweep(clock=timezone.now))
