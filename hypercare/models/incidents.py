@@ -60,12 +60,14 @@ class BacklogItem(TenantModel):
 _NUMBER = re.compile(r"(inc-)?([0-9]{1,18})", re.ASCII | re.IGNORECASE)
 FULFILLED_AT = {ClockKind.RESPONSE: "first_response_at", ClockKind.RESOLUTION: "resolved_at"}
 """The column that says when a clock was fulfilled."""
+DEADLINE = {clock: f"sla_{clock}_deadline" for clock in ClockKind}
+BREACHED = {clock: f"sla_{clock}_breached" for clock in ClockKind}
 
 
 def _breached(clock: ClockKind, now: datetime) -> Q:
     """That `clock` is breached at `now`: recorded as such, or still running at or past its deadline."""
-    late = Q(**{f"{FULFILLED_AT[clock]}__isnull": True, f"sla_{clock}_deadline__lte": now})
-    return Q(**{f"sla_{clock}_breached": True}) | late
+    late = Q(**{f"{FULFILLED_AT[clock]}__isnull": True, f"{DEADLINE[clock]}__lte": now})
+    return Q(**{BREACHED[clock]: True}) | late
 
 
 class IncidentQuerySet(TenantQuerySet["Incident"]):
@@ -107,7 +109,7 @@ class IncidentQuerySet(TenantQuerySet["Incident"]):
         fulfilled = FULFILLED_AT[clock]
         late = {
             f"{fulfilled}__isnull": True,
-            f"sla_{clock}_deadline__lte": now,
+            f"{DEADLINE[clock]}__lte": now,
             f"sla_{clock}_breached": False,
         }
         return self.open().filter(**late)
@@ -305,7 +307,7 @@ class Incident(TenantModel):
 
     def deadline(self, clock: ClockKind) -> datetime | None:
         """When `clock` is, or was, due; None while it is paused."""
-        due_at: datetime | None = getattr(self, f"sla_{clock}_deadline")
+        due_at: datetime | None = getattr(self, DEADLINE[clock])
         return due_at
 
     def fulfilled_at(self, clock: ClockKind) -> datetime | None:
@@ -315,9 +317,10 @@ class Incident(TenantModel):
 
     def is_breached(self, clock: ClockKind, now: datetime) -> bool:
         """Whether `clock` is breached at `now`, recorded or not; the same answer as `replay`."""
-        recorded: bool = getattr(self, f"sla_{clock}_breached")
-        due_at = self.deadline(clock)
-        return recorded or (self.fulfilled_at(clock) is None and due_at is not None and due_at <= now)
+        if getattr(self, BREACHED[clock]):
+            return True
+        due_at: datetime | None = getattr(self, DEADLINE[clock])
+        return due_at is not None and due_at <= now and getattr(self, FULFILLED_AT[clock]) is None
 
 
 class Comment(TenantModel):

@@ -46,7 +46,9 @@ class DatabaseWrapper(TenantDatabaseWrapper):  # type: ignore[misc]  # django_te
 
         Binding leaves types less to guess than Django's own cursor does, so it is for statements written for it.
         """
-        self.cursor().close()  # connects anew if need be, and sets the search path
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        self._handle_search_path()
         with self.wrap_database_errors:
             cursor = PreparingCursor(self.connection)
             cursor.format = Format.BINARY

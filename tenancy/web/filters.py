@@ -1,5 +1,6 @@
 """What may stand in the address of a list: the view's filters, its orderings, and the page."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +25,7 @@ class KnownParameters(filters.BaseFilterBackend):
     def filter_queryset(
         self, request: Request, queryset: "QuerySet[Any]", view: "APIView"
     ) -> "QuerySet[Any]":
-        known = known_parameters(view)
+        known = _known(type(view))
         faults = {
             name: [exceptions.ErrorDetail(str(_("There is no such parameter.")), "unknown_parameter")]
             for name in request.query_params
@@ -35,10 +36,11 @@ class KnownParameters(filters.BaseFilterBackend):
         return queryset
 
 
-def known_parameters(view: "APIView") -> set[str]:
-    """The names of what may stand in the address of `view`."""
+@cache
+def _known(view: "type[APIView]") -> frozenset[str]:
+    """The names of what may stand in the address of a `view`."""
     filterset = getattr(view, "filterset_class", None)
-    known = set(ALWAYS) | set(getattr(view, "query_parameters", ()))
+    known = ALWAYS | set(getattr(view, "query_parameters", ()))
     known |= set(filterset.get_filters()) if filterset else set()
     return known | ({ORDERING} if getattr(view, "orderings", None) else set())
 

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import F, Field, Model, Q, QuerySet
+from django.utils.encoding import escape_uri_path
 from django.utils.timezone import is_naive
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, pagination
 from rest_framework.request import Request
-from rest_framework.utils.urls import replace_query_param
 
 from tenancy.web.filters import ordering_of
 
@@ -126,7 +127,7 @@ class CursorPagination(pagination.CursorPagination):
     def window(self, model: type[Model], request: Request, view: "APIView | None") -> Window:
         """Which rows of a list of `model` are asked for. Raises ValidationError, NotFound."""
         size = self.get_page_size(request)
-        self.address = request.build_absolute_uri()
+        self.request = request
         self.asked = ordering_of(request, view)
         self.order = Order.of(model, self.asked)
         return Window(self.order, size, self._read(request))
@@ -166,7 +167,15 @@ class CursorPagination(pagination.CursorPagination):
             str(_of(row, self.order.key.attname)),
         ]
         cursor = urlsafe_b64encode(json.dumps(words).encode()).decode().rstrip("=")
-        return str(replace_query_param(self.address, self.cursor_query_param, cursor))
+        asked = [
+            (name, value)
+            for name, values in self.request.query_params.lists()
+            for value in values
+            if name != self.cursor_query_param
+        ]
+        query = urlencode([*asked, (self.cursor_query_param, cursor)])
+        http = self.request._request
+        return f"{http.scheme}://{http.get_host()}{escape_uri_path(http.path)}?{query}"
 
     def _read(self, request: Request) -> Start | None:
         cursor = request.query_params.get(self.cursor_query_param)

@@ -9,7 +9,7 @@ serializer stays what is true, and what the schema is made of.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cache, lru_cache, partial
+from functools import cache, cached_property, lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -27,7 +27,7 @@ from tenancy.web.filters import Filters
 from tenancy.web.pagination import CursorPagination, Order, Start, Window
 
 M = TypeVar("M", bound=Model)
-Read = Callable[[serializers.Serializer[Any], Any], Any]
+Bind = Callable[[serializers.Serializer[Any]], Callable[[Any], Any]]
 Source = Callable[..., QuerySet[Any, Any]]
 _AS_THEY_ARE: tuple[tuple[type[Any], Any], ...] = (
     (serializers.CharField, (models.CharField, models.TextField)),
@@ -54,10 +54,18 @@ class PlainSerializer(serializers.Serializer[M]):
         if "_state" in values:
             whole: dict[str, Any] = super().to_representation(instance)
             return whole
-        plan = _plan_of(type(self))
-        for name, read in plan.asked:
-            values[name] = read(self, instance)
+        for name, read in self._asked:
+            values[name] = read(instance)
+        plan = self._plan
         return dict(zip(plan.names, plan.pick(values), strict=True))
+
+    @cached_property
+    def _plan(self) -> "_Plan":
+        return _plan_of(type(self))
+
+    @cached_property
+    def _asked(self) -> list[tuple[str, Callable[[M], Any]]]:
+        return [(name, bind(self)) for name, bind in self._plan.asked]
 
 
 class PlainList(ListModelMixin, GenericAPIView[Any]):
@@ -67,16 +75,22 @@ class PlainList(ListModelMixin, GenericAPIView[Any]):
     it has every page chosen by `get_queryset`.
     """
 
-    source: ClassVar[Source | None] = None
+    @property
+    def source(self) -> Source | None:
+        """The same function whenever the same statement is meant: it is compiled once for each."""
+        return None
 
     def source_values(self) -> Mapping[str, Any]:
         """What `source` takes."""
         return {}
 
+    def nothing_found(self) -> None:
+        """A page is empty. Raises Http404 where `source` leaves rows out because the actor sees none of the list."""
+
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         paginator = cast(CursorPagination, self.paginator)
         kind = cast(type[PlainSerializer[Any]], self.get_serializer_class())
-        source = type(self).source
+        source = self.source
         if source is None or Filters.are_asked(request, self):
             chosen = self.filter_queryset(self.get_queryset())
             window = paginator.window(kind.model, request, self)
@@ -84,9 +98,13 @@ class PlainList(ListModelMixin, GenericAPIView[Any]):
             page = paginator.cut(window, window.of(chosen).values(key, window.order.column.attname))
             rows = _rows_of(kind, [each[key] for each in page])
         else:
-            self.filter_queryset(kind.model._default_manager.none())  # refuses what the list does not know
+            self.filter_queryset(
+                cast(Any, None)
+            )  # there is nothing to filter by: refuses what the list does not know
             window = paginator.window(kind.model, request, self)
             rows = paginator.cut(window, _page_of(kind, source, window, self.source_values()))
+            if not rows:
+                self.nothing_found()
         show = kind(context=self.get_serializer_context()).to_representation
         return self.get_paginated_response([show(row) for row in rows])
 
@@ -96,7 +114,7 @@ class _Plan:
     """How the rows of a serializer are read: the columns, what is asked besides, and from where each name comes."""
 
     columns: tuple[str, ...]
-    asked: tuple[tuple[str, Read], ...]
+    asked: tuple[tuple[str, Bind], ...]
     names: tuple[str, ...]
     pick: Callable[[dict[str, Any]], tuple[Any, ...]]
 
@@ -148,7 +166,7 @@ def _of_window(  # noqa: PLR0917  # all of it is the key of the cache
 def _plan_of(kind: type[PlainSerializer[Any]]) -> _Plan:
     model, declared = kind.model, kind._declared_fields
     sources: dict[str, str] = {}
-    asked: list[tuple[str, Read]] = []
+    asked: list[tuple[str, Bind]] = []
     for name, field in declared.items():
         source = (field.source or name).replace(".", "__")
         column = _column(model, source)
@@ -200,15 +218,11 @@ def _is_utc(field: serializers.DateTimeField) -> bool:
     return getattr(field, "timezone", None) is UTC and not hasattr(field, "format")
 
 
-def _reader(name: str, field: Any) -> Read:
+def _reader(name: str, field: Any) -> Bind:
     if isinstance(field, serializers.SerializerMethodField):
-        method = field.method_name or f"get_{name}"
-        return lambda serializer, row: getattr(serializer, method)(row)
-    return partial(_shown, field, attrgetter(field.source or name))
-
-
-def _shown(field: Any, read: Callable[[Any], Any], serializer: object, row: object) -> Any:
-    return field.to_representation(read(row))
+        return attrgetter(field.method_name or f"get_{name}")
+    read = attrgetter(field.source or name)
+    return lambda serializer: lambda row: field.to_representation(read(row))
 
 
 def _bare(model: type[M], columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[M]:
@@ -216,6 +230,6 @@ def _bare(model: type[M], columns: tuple[str, ...], rows: Iterable[tuple[Any, ..
     made = []
     for values in rows:
         row = object.__new__(model)
-        vars(row).update(zip(columns, values, strict=True))
+        row.__dict__ = dict(zip(columns, values, strict=True))
         made.append(row)
     return made

@@ -1,5 +1,7 @@
 """Incidents, what is said about them, their stories, and what they come from."""
 
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext
@@ -84,16 +86,25 @@ class IncidentSerializer(PlainSerializer[Incident]):
     requires_change_request = serializers.BooleanField(required=False)
     change_request_id = serializers.UUIDField(allow_null=True)
 
+    @cached_property
+    def now(self) -> datetime:
+        now: datetime = self.context["now"]
+        return now
+
+    @cached_property
+    def is_for_a_customer(self) -> bool:
+        actor: Actor = self.context["actor"]
+        return not actor.at_least(Role.AGENT)
+
     def get_sla_response_breached(self, incident: Incident) -> bool:
-        return incident.is_breached(ClockKind.RESPONSE, self.context["now"])
+        return incident.is_breached(ClockKind.RESPONSE, self.now)
 
     def get_sla_resolution_breached(self, incident: Incident) -> bool:
-        return incident.is_breached(ClockKind.RESOLUTION, self.context["now"])
+        return incident.is_breached(ClockKind.RESOLUTION, self.now)
 
     def to_representation(self, instance: Incident) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(instance)
-        actor: Actor = self.context["actor"]
-        if not actor.at_least(Role.AGENT):
+        if self.is_for_a_customer:
             hidden = HIDDEN_FROM_CUSTOMERS["incident"]
             for name in hidden if instance.resolved_at else hidden | HIDDEN_UNTIL_RESOLVED:
                 del shown[name]

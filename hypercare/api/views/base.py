@@ -96,7 +96,11 @@ class ProjectView(View):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        row = self.project  # before anything else, so also before a stored answer is given again
+        self.enter(request)
+
+    def enter(self, request: Request) -> None:
+        """Before anything else, so also before a stored answer is given again. Raises Http404, ScopeMismatch."""
+        row = self.project
         if PROGRAM in request.query_params:
             self._check(PROGRAM, request.query_params[PROGRAM], row.program_id)
 

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -32,13 +32,15 @@ from hypercare.api.serializers.incidents import (
     TimelineSerializer,
     WaitInput,
 )
-from hypercare.api.views.base import ProjectView
-from hypercare.models import BacklogItem, Comment, Incident, IncidentQuerySet
+from hypercare.api.views.base import PROGRAM, ProjectView
+from hypercare.models import BacklogItem, Comment, Incident, IncidentQuerySet, ProjectMember, sees_all
+from tenancy.context import current_tenant
 from tenancy.journal.models import Event
 from tenancy.models import User
 from tenancy.web.etags import Versioned
 from tenancy.web.exports import Exported
-from tenancy.web.plain import PlainList
+from tenancy.web.filters import Filters
+from tenancy.web.plain import PlainList, Source
 
 ORDERINGS = {
     "number": "number",
@@ -77,6 +79,15 @@ class IncidentView(Versioned, ProjectView):
         return dict(IncidentSerializer(row, context=self.get_serializer_context()).data)
 
 
+def _of_project(project: Any) -> IncidentQuerySet:
+    return Incident.objects.filter(project=project)
+
+
+def _of_project_of_member(project: Any, user: Any) -> IncidentQuerySet:
+    member = ProjectMember.objects.filter(project=project, user=user)
+    return _of_project(project).filter(Exists(member))
+
+
 class Incidents(Exported, PlainList, IncidentView, ListAPIView[Incident]):
     """The project's incidents, the newest first."""
 
@@ -84,10 +95,23 @@ class Incidents(Exported, PlainList, IncidentView, ListAPIView[Incident]):
     filterset_class = IncidentFilter
     orderings = ORDERINGS
     ordering = "-number"
-    source = staticmethod(lambda project: Incident.objects.filter(project=project))
+
+    def enter(self, request: Request) -> None:
+        """A plain page asks whether the project is seen in its own statement, and says so when it is empty."""
+        plain = request.method == "GET" and not Filters.are_asked(request, self)
+        if not plain or PROGRAM in request.query_params:
+            super().enter(request)
+
+    @property
+    def source(self) -> Source:
+        return _of_project if sees_all(self.actor, current_tenant()) else _of_project_of_member
 
     def source_values(self) -> Mapping[str, Any]:
-        return {"project": self.project.pk}
+        project = {"project": self.kwargs["project"]}
+        return project if self.source is _of_project else {**project, "user": self.actor.user_id}
+
+    def nothing_found(self) -> None:
+        self.project  # noqa: B018  # raises Http404 unless it is seen
 
     def get_queryset(self) -> QuerySet[Incident]:
         return self._incidents()
