@@ -2,7 +2,8 @@
 
 import django_filters
 
-from hypercare.api.filters import LONGEST_SEARCH, AnyCaseFilter
+from hypercare.api.filters import AnyCaseFilter
+from hypercare.api.search_filters import LONGEST_SEARCH
 from hypercare.models import ChangeRequest, ChangeRequestQuerySet
 from hypercare.services import waits_for_vote_of
 from hypercare.states import ChangeState, ChangeType, Severity

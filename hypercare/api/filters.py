@@ -6,11 +6,12 @@ import django_filters
 from django.utils import timezone
 from django_filters.fields import MultipleChoiceField
 
+from hypercare.api.search_filters import LONGEST_SEARCH, SearchFilter
 from hypercare.models import BacklogItem, Comment, Incident, IncidentQuerySet
 from hypercare.states import IncidentState, IncidentType, Severity, WorkItemKind
+from tenancy.journal.models import Event
 from tenancy.web.authentication import actor_of
 
-LONGEST_SEARCH = 200
 MOST = 2**63 - 1
 
 
@@ -65,15 +66,28 @@ class CommentFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_f
     author = django_filters.NumberFilter(
         field_name="author_id", decimal_places=0, min_value=1, max_value=MOST
     )
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Comment
         fields: list[str] = []
 
 
-class BacklogItemFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
-    """kind may be given several times."""
+class TimelineFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
+    verb = django_filters.CharFilter(max_length=LONGEST_SEARCH)
+    at_after = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    at_before = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 
+    class Meta:
+        model = Event
+        fields: list[str] = []
+
+
+class BacklogItemFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
+    """kind may be given several times; `search` finds every word in key and title without case and accents."""
+
+    search = SearchFilter("key", "title")
     kind = django_filters.MultipleChoiceFilter(choices=WorkItemKind.choices)
     key = django_filters.CharFilter(lookup_expr="iexact", max_length=40)
 

@@ -1,6 +1,6 @@
 """The API of hypercare. What is under a project is found by its beginning, so that no request tries every pattern."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from hypercare.api.views import changes, clocks, incidents, metrics, policies, projects
 
@@ -26,7 +26,7 @@ CHANGE = [
     path("close", changes.Close.as_view(), name="close-change"),
     path("timeline", changes.ChangeTimeline.as_view(), name="change-timeline"),
 ]
-HYPERCARE = [
+HYPERCARE: list[URLPattern | URLResolver] = [
     path("incidents", incidents.Incidents.as_view(), name="incidents"),
     path("incidents/<uuid:incident>", incidents.OneIncident.as_view(), name="incident"),
     path("backlog-items", incidents.BacklogItems.as_view(), name="backlog-items"),

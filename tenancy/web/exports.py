@@ -2,7 +2,7 @@
 
 CSV has a byte order mark, so that spreadsheets read it as UTF-8, and times in UTC. XLSX has real dates and times, in
 the reader's zone. Text that a spreadsheet would take for a formula is kept text in both. The names of the columns are
-those of the API.
+those of the API: a value inside another is a column `outer.inner`. Lists, and what has no fixed shape, are JSON.
 """
 
 import csv
@@ -42,6 +42,7 @@ IN_MEMORY = 1024 * 1024  # bytes of a file that is not yet on disk
 CHUNK = 500  # rows read and written at a time
 
 Cell = str | int | float | Decimal | bool | date | datetime | None
+Column = tuple[tuple[str, ...], "serializers.Field[Any, Any, Any, Any]"]
 Write = Callable[[IO[bytes], Sequence[str], Iterable[Sequence[Cell]]], None]
 
 
@@ -72,10 +73,10 @@ class Exported(ListModelMixin, GenericAPIView[Any]):
         if rows[: most + 1].count() > most:
             text = _("More than %(most)d rows. Narrow the list by its filters.") % {"most": most}
             raise Invalid(text, code="too_many_rows", fields={"format": [text]})
-        fields = cast(serializers.Serializer[Any], self.get_serializer()).fields
+        columns = [*_columns(cast(serializers.Serializer[Any], self.get_serializer()).fields)]
         with ExitStack() as until_written:
             file: IO[bytes] = until_written.enter_context(SpooledTemporaryFile(IN_MEMORY))
-            write(file, [*fields], self._lines(rows[:most], fields))
+            write(file, [".".join(path) for path, _field in columns], self._lines(rows[:most], columns))
             until_written.pop_all()  # from here on it is the answer's to close
         file.seek(0)
         owner = getattr(self, "export_owner", None) or current_tenant().slug
@@ -84,13 +85,27 @@ class Exported(ListModelMixin, GenericAPIView[Any]):
         kind = f"{renderer.media_type}; charset=utf-8" if renderer.charset else renderer.media_type
         return FileResponse(file, as_attachment=True, filename=name, content_type=kind)
 
-    def _lines(
-        self, rows: "QuerySet[Any]", fields: Mapping[str, serializers.Field[Any, Any, Any, Any]]
-    ) -> Iterator[Sequence[Cell]]:
+    def _lines(self, rows: "QuerySet[Any]", columns: Sequence[Column]) -> Iterator[Sequence[Cell]]:
         read = rows.iterator(chunk_size=CHUNK)
         while chunk := [*islice(read, CHUNK)]:
             for shown in self.get_serializer(chunk, many=True).data:
-                yield [_cell(field, shown.get(name)) for name, field in fields.items()]
+                yield [_cell(field, _inside(shown, path)) for path, field in columns]
+
+
+def _columns(fields: Mapping[str, Any], outer: tuple[str, ...] = ()) -> Iterator[Column]:
+    for name, field in fields.items():
+        path = (*outer, name)
+        if isinstance(field, serializers.Serializer):
+            yield from _columns(field.fields, path)
+        else:
+            yield path, field
+
+
+def _inside(shown: Any, path: Sequence[str]) -> Any:
+    """What lies at `path`; None where something on the way is left out or null."""
+    for name in path:
+        shown = shown.get(name) if isinstance(shown, Mapping) else None
+    return shown
 
 
 def _cell(field: Any, value: Any) -> Cell:

@@ -7,9 +7,7 @@ from uuid import uuid4
 
 import pytest
 import time_machine
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from hypercare import services
 from hypercare.models import Incident, Project, ProjectMember
@@ -17,7 +15,6 @@ from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.models import Tenant, User
 from tests import factories
-from tests.hypercare.conftest import asked
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
 CAUSE = {"root_cause": "Posting period closed", "resolution_notes": "Opened period 11"}
@@ -361,70 +358,6 @@ def test_lists_are_filtered_and_paged(
     rest = client.get(page["next"]).json()
     assert [row["id"] for row in rest["results"]] == [ids["1"]]
     assert rest["next"] is None
-
-
-@pytest.mark.parametrize(
-    "what", ["incidents", "sla-breaches", "timeline", "comments", "backlog-items", "members"]
-)
-def test_a_list_asks_as_often_for_a_hundred_rows_as_for_ten(
-    what: str,
-    client_of: Callable[[str], Client],
-    acme: Tenant,
-    project: Project,
-    report: Callable[..., Incident],
-    actors: dict[str, Actor],
-    users: dict[str, User],
-    at_now: time_machine.Traveller,
-    now: datetime,
-) -> None:
-    made: list[Incident] = []
-
-    def more(count: int) -> None:
-        for _each in range(count):
-            if what == "backlog-items":
-                with entering(acme):
-                    key = f"F-{uuid4()}"
-                    services.create_backlog_item(
-                        project=project, kind="F", key=key, title="x", by=actors["agent"], now=now
-                    )
-            elif what == "members":
-                user = factories.member(acme, "agent")
-                with entering(acme):
-                    services.add_member(project=project, user_id=user.pk, by=actors["admin"], now=now)
-            elif what in ("timeline", "comments") and made:
-                with entering(acme):
-                    services.add_comment(incident=made[0], content="x", by=actors["agent"], now=now)
-            else:
-                made.append(report(severity="P1"))
-        with entering(acme):
-            everybody = {"assigned_to": users["agent"], "reported_by": users["customer"]}
-            Incident.objects.update(**everybody)
-
-    client = client_of("agent")
-
-    def cost() -> tuple[int, int]:
-        url = {
-            "timeline": path(project, "incidents", made[0].pk, "timeline") if made else "",
-            "comments": path(project, "incidents", made[0].pk, "comments") if made else "",
-            "members": f"/api/v1/projects/{project.pk}/members",
-        }.get(what, path(project, what))
-        client.get(f"{url}?page_size=200")  # what a breach costs is paid once
-        with CaptureQueriesContext(connection) as captured:
-            rows = client.get(f"{url}?page_size=200").json()["results"]
-        # Which tenant a host is gets asked again after some seconds, however many rows there are.
-        return len(rows), len([sql for sql in asked(captured) if "tenancy_domain" not in sql])
-
-    at_now.move_to(now + timedelta(hours=2))
-    more(10)
-    few, queries = cost()
-    more(90)
-    many, queries_then = cost()
-    assert few >= 9
-    assert many == few + 90
-    assert queries_then == queries
-
-
-# ---- programs, projects, members ------------------------------------------------------------------------------
 
 
 def test_programs_and_projects_over_the_api(client_of: Callable[[str], Client], project: Project) -> None:

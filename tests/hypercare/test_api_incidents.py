@@ -464,3 +464,31 @@ def test_a_role_is_asked_at_every_request(
     users["agent"].memberships.update(role=Role.CUSTOMER)
     assert "support_level" not in client.get(url).json()
     assert post(client, f"{url}/first-response").status_code == 403
+
+
+def test_a_timeline_is_narrowed_by_verb_and_moment_and_turned_round(
+    client_of: Callable[[str], Client],
+    project: Project,
+    report: Callable[..., Incident],
+    actors: dict[str, Actor],
+    acme: Tenant,
+    now: datetime,
+) -> None:
+    with entering(acme):
+        incident, by = report(), actors["agent"]
+        services.add_comment(incident=incident, content="Hm", is_internal=True, by=by, now=now)
+        services.respond_first(incident=incident, by=by, now=now + timedelta(minutes=5))
+    url = f"/api/v1/projects/{project.pk}/hypercare/incidents/{incident.pk}/timeline"
+
+    def verbs(query: str, who: str = "agent") -> list[str]:
+        rows = client_of(who).get(f"{url}?{query}").json()["results"]
+        return [row["verb"].partition(".")[2] for row in rows]
+
+    assert verbs("ordering=-seq") == ["first_response", "noted", "reported"]
+    assert verbs("verb=incident.noted") == ["noted"]
+    assert verbs("verb=incident.noted", "customer") == []
+    moment = (now + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert verbs(f"at_after={moment}") == ["first_response"]
+    assert verbs(f"at_before={moment}") == ["reported", "noted"]
+    for query in ("at_after=soon", "ordering=at", "colour=red"):
+        assert client_of("agent").get(f"{url}?{query}").status_code == 400, query

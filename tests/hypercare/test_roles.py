@@ -317,7 +317,7 @@ FURTHER = (
         and ask.name
         in (
             *("programs", "my-projects", "projects", "members", "incidents", "comments", "timeline"),
-            *("backlog-items", "sla-breaches", "changes", "change-timeline"),
+            *("backlog-items", "sla-breaches", "changes", "change-timeline", "policies", "calendars"),
         )
     ),
 )

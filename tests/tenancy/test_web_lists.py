@@ -15,6 +15,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from rest_framework import serializers
 
 from tenancy.actors import Actor
 from tenancy.context import entering
@@ -23,6 +24,7 @@ from tenancy.states import Role
 from tenancy.transactions import atomic, emit
 from tenancy.web.exports import safe, write_csv, write_xlsx
 from tests import factories
+from tests.tenancy.conventions_urls import Lines
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.tenancy.conventions_urls")]
 
@@ -227,6 +229,43 @@ def test_a_list_as_xlsx(client, acme, users, lines):
     assert rows[1]["J"][0] == "b"
     assert rows[1]["E"][0] in ("inlineStr", "s")
     assert "F" not in rows[2] or rows[2]["F"][1] == ""
+
+
+class WhoShape(serializers.Serializer):
+    id = serializers.IntegerField(source="actor_id", allow_null=True)
+    name = serializers.CharField(source="actor_name")
+
+
+class WhenShape(serializers.Serializer):
+    at = serializers.DateTimeField()
+    by = WhoShape(source="*")
+
+
+class NestedShape(serializers.Serializer):
+    seq = serializers.IntegerField()
+    done = WhenShape(source="*")
+    undone = WhenShape(allow_null=True, default=None)
+    people = WhoShape(many=True, default=[{"actor_id": 7, "actor_name": "=İ"}])
+
+
+def test_a_value_inside_another_is_a_column_of_its_own(client, acme, now, monkeypatch):
+    monkeypatch.setattr(Lines, "serializer_class", NestedShape)
+    with entering(acme), atomic():
+        emit("thing.a", "thing:1", by=Actor.system("=1+1"), now=now)
+        emit("thing.a", "thing:2", by=Actor.member(3, Role.AGENT), now=now)
+    first, second = as_csv(client.get(LINES, {"format": "csv", "ordering": "seq"}))
+    assert list(first) == [
+        "seq", "done.at", "done.by.id", "done.by.name", "undone.at", "undone.by.id", "undone.by.name", "people"
+    ]  # fmt: skip
+    assert (first["done.by.id"], first["done.by.name"]) == ("", "'=1+1")
+    assert (second["done.by.id"], second["done.by.name"]) == ("3", "")
+    assert first["done.at"] == "2026-11-18T09:00:00Z"
+    assert (first["undone.at"], first["undone.by.name"]) == ("", "")
+    assert json.loads(first["people"]) == [{"id": 7, "name": "=İ"}]
+    [_head, line, _other] = cells(client.get(LINES, {"format": "xlsx", "ordering": "seq"}).getvalue())
+    assert (line["B"][0], line["D"][2] is not None) == (None, True)
+    shown = client.get(LINES, {"ordering": "seq"}).json()["results"][0]
+    assert (shown["done"]["by"]["name"], shown["undone"]) == ("=1+1", None)
 
 
 def test_a_format_by_accept(client, lines):

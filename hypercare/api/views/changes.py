@@ -17,6 +17,7 @@ from rest_framework.serializers import BaseSerializer
 
 from hypercare import services
 from hypercare.api.change_filters import ChangeFilter
+from hypercare.api.filters import TimelineFilter
 from hypercare.api.serializers.changes import (
     ChangeDraft,
     ChangeEdit,
@@ -208,6 +209,8 @@ class ChangeTimeline(Exported, ChangeView, ListAPIView[Event]):
     actions = {"GET": "change.read"}
     queryset = Event.objects.none()
     serializer_class = ChangeTimelineSerializer
+    filterset_class = TimelineFilter
+    orderings = {"seq": "seq"}
     ordering = "seq"
 
     def get_queryset(self) -> QuerySet[Event]:

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from hypercare import services
-from hypercare.api.filters import BacklogItemFilter, CommentFilter, IncidentFilter
+from hypercare.api.filters import BacklogItemFilter, CommentFilter, IncidentFilter, TimelineFilter
 from hypercare.api.serializers.incidents import (
     AssignInput,
     BacklogItemInput,
@@ -236,6 +236,7 @@ class Comments(Exported, IncidentView, ListAPIView[Comment]):
     queryset = Comment.objects.none()
     serializer_class = CommentSerializer
     filterset_class = CommentFilter
+    orderings = {"created_at": "created_at"}
     ordering = "id"
 
     def get_queryset(self) -> QuerySet[Comment]:
@@ -259,6 +260,8 @@ class Timeline(Exported, IncidentView, ListAPIView[Event]):
     actions = {"GET": "incident.read"}
     queryset = Event.objects.none()
     serializer_class = TimelineSerializer
+    filterset_class = TimelineFilter
+    orderings = {"seq": "seq"}
     ordering = "seq"
 
     def get_queryset(self) -> QuerySet[Event]:

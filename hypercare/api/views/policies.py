@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hypercare import services
+from hypercare.api.policy_filters import CalendarFilter, PolicyFilter
 from hypercare.api.serializers.policies import (
     CalendarInput,
     CalendarSerializer,
@@ -21,16 +22,19 @@ from hypercare.api.serializers.policies import (
     PolicySerializer,
 )
 from hypercare.api.views.base import ProjectView
-from hypercare.models import CalendarVersion, Policy
+from hypercare.models import Calendar, CalendarVersion, Policy
 from tenancy.web.etags import Versioned
+from tenancy.web.exports import Exported
 
 
-class Policies(ProjectView, ListAPIView[Policy]):
+class Policies(Exported, ProjectView, ListAPIView[Policy]):
     """The project's policies, the latest first."""
 
     actions = {"GET": "policy.read", "POST": "policy.change"}
     queryset = Policy.objects.none()
     serializer_class = PolicySerializer
+    filterset_class = PolicyFilter
+    orderings = {"valid_from": "valid_from", "created_at": "created_at"}
     ordering = "-valid_from"
 
     def get_queryset(self) -> QuerySet[Policy]:
@@ -71,15 +75,26 @@ def _parts(given: dict[str, Any]) -> dict[str, Any]:
     return {"name": given.pop("name"), "definition": given}
 
 
-class Calendars(ProjectView, ListAPIView[CalendarVersion]):
-    """The project's calendars, the one that was changed last first."""
+class Calendars(Exported, ProjectView, ListAPIView[Calendar]):
+    """The project's calendars by name, each as its newest version has it."""
 
     actions = {"GET": "calendar.read", "POST": "calendar.change"}
-    queryset = CalendarVersion.objects.none()
+    queryset = Calendar.objects.none()
     serializer_class = CalendarSerializer
+    filterset_class = CalendarFilter
+    orderings = {"name": "name", "created_at": "created_at"}
+    ordering = "name"
 
-    def get_queryset(self) -> QuerySet[CalendarVersion]:
-        return services.newest_versions(self.project)
+    def get_queryset(self) -> QuerySet[Calendar]:
+        return Calendar.objects.filter(project=self.project)
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        if not args:
+            return super().get_serializer(**kwargs)
+        shown = [calendar.pk for calendar in args[0]]
+        found = services.newest_versions(self.project).filter(calendar__in=shown)
+        newest = {version.calendar_id: version for version in found}
+        return super().get_serializer([newest[calendar] for calendar in shown], **kwargs)
 
     @extend_schema(request=CalendarInput, responses={201: CalendarSerializer})
     def post(self, request: Request, project: UUID) -> Response:
