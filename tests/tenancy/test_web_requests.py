@@ -303,6 +303,7 @@ def test_an_absent_database_is_a_503_and_the_next_request_works(acme, api, users
 
     with monkeypatch.context() as patch:
         patch.setattr(connection, "_cursor", gone)
+        patch.setattr(connection, "binary_cursor", gone)
         for forget in (False, True):  # away in the view, and already when the host is looked up
             if forget:
                 hosts.clear()
