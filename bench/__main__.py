@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from bench import clocks, deadlines, deliveries, incidents, journal, tenants
+from bench import clocks, console, deadlines, deliveries, incidents, journal, tenants
 from bench.measure import show
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -16,6 +16,7 @@ many = parser.parse_args().tenants
 
 rows = [
     *clocks.main(),
+    *console.main(),
     *incidents.main(),
     *deadlines.main(min(many, 500)),
     *deliveries.main(),

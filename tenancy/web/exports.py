@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, cast
+from typing import IO, Any, TypeGuard, cast
 
 import xlsxwriter  # type: ignore[import-untyped]  # it has types and no marker that says so
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import FileResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -49,10 +51,8 @@ Write = Callable[[IO[bytes], Sequence[str], Iterable[Sequence[Cell]]], None]
 class Exported(ListModelMixin, GenericAPIView[Any]):
     """A list that is also a file: the whole of it, filtered and ordered as asked, for who may `export` besides.
 
-    The rows are read, shown by the view's serializer and written in chunks, and the file is on disk when it is large,
-    so that memory stays bounded; it is whole before the answer begins, so that a failure is a problem and no half
-    file. Its name is the view's `export_owner`, else the tenant's slug, the last word of the address, and the day.
-    Raises Invalid beyond api.EXPORT_ROWS rows.
+    Rows are shown by the view's serializer. The file's name is the view's `export_owner`, else the tenant's slug, the
+    last word of the address, and the day. Raises what `file_of` raises.
     """
 
     def get_renderers(self) -> list[BaseRenderer]:
@@ -63,33 +63,61 @@ class Exported(ListModelMixin, GenericAPIView[Any]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         renderer = request.accepted_renderer
-        write = WRITERS.get(renderer.format)
-        if write is None:
+        if renderer.format not in WRITERS:
             return super().list(request, *args, **kwargs)
         require(actor_of(request), ACTION)
         rows = self.filter_queryset(self.get_queryset())
         rows = Order.of(rows.model, ordering_of(request, self)).sorted(rows)
-        most = settings.THRESHOLDS.api.EXPORT_ROWS
-        if rows[: most + 1].count() > most:
-            text = _("More than %(most)d rows. Narrow the list by its filters.") % {"most": most}
-            raise Invalid(text, code="too_many_rows", fields={"format": [text]})
         columns = [*_columns(cast(serializers.Serializer[Any], self.get_serializer()).fields)]
-        with ExitStack() as until_written:
-            file: IO[bytes] = until_written.enter_context(SpooledTemporaryFile(IN_MEMORY))
-            write(file, [".".join(path) for path, _field in columns], self._lines(rows[:most], columns))
-            until_written.pop_all()  # from here on it is the answer's to close
-        file.seek(0)
         owner = getattr(self, "export_owner", None) or current_tenant().slug
         which = request.path.rstrip("/").rsplit("/", 1)[-1]
-        name = f"{owner}-{which}-{timezone.localdate():%Y-%m-%d}.{renderer.format}"
-        kind = f"{renderer.media_type}; charset=utf-8" if renderer.charset else renderer.media_type
-        return FileResponse(file, as_attachment=True, filename=name, content_type=kind)
+        name = f"{owner}-{which}-{timezone.localdate():%Y-%m-%d}"
+        names = [".".join(path) for path, _field in columns]
+        return file_of(renderer.format, rows, names, partial(self._lines, columns), name=name)
 
-    def _lines(self, rows: "QuerySet[Any]", columns: Sequence[Column]) -> Iterator[Sequence[Cell]]:
-        read = rows.iterator(chunk_size=CHUNK)
-        while chunk := [*islice(read, CHUNK)]:
-            for shown in self.get_serializer(chunk, many=True).data:
-                yield [_cell(field, _inside(shown, path)) for path, field in columns]
+    def _lines(self, columns: Sequence[Column], rows: Sequence[Any]) -> Iterator[Sequence[Cell]]:
+        for shown in self.get_serializer(rows, many=True).data:
+            yield [_cell(field, _inside(shown, path)) for path, field in columns]
+
+
+def file_of(
+    kind: str,
+    rows: "QuerySet[Any]",
+    columns: Sequence[str],
+    lines: Callable[[Sequence[Any]], Iterable[Sequence[Cell]]],
+    *,
+    name: str,
+) -> FileResponse:
+    """All `rows` as a file of this `kind` (of WRITERS); `lines` makes the lines of some of them.
+
+    They are read and written in chunks, and a large file is on disk, so that memory stays bounded; it is whole
+    before the answer begins, so that a failure is a refusal and no half file. Raises Invalid beyond api.EXPORT_ROWS.
+    """
+    most = settings.THRESHOLDS.api.EXPORT_ROWS
+    if rows[: most + 1].count() > most:
+        text = _("More than %(most)d rows. Narrow the list by its filters.") % {"most": most}
+        raise Invalid(text, code="too_many_rows", fields={"format": [text]})
+    renderer = RENDERERS[kind]
+    with ExitStack() as until_written:
+        file: IO[bytes] = until_written.enter_context(SpooledTemporaryFile(IN_MEMORY))
+        WRITERS[kind](file, columns, _in_chunks(rows[:most], lines))
+        until_written.pop_all()  # from here on it is the answer's to close
+    file.seek(0)
+    media = f"{renderer.media_type}; charset={renderer.charset}" if renderer.charset else renderer.media_type
+    return FileResponse(file, as_attachment=True, filename=f"{name}.{kind}", content_type=media)
+
+
+def _in_chunks(
+    rows: "QuerySet[Any]", lines: Callable[[Sequence[Any]], Iterable[Sequence[Cell]]]
+) -> Iterator[Sequence[Cell]]:
+    read = rows.iterator(chunk_size=CHUNK)
+    while chunk := [*islice(read, CHUNK)]:
+        yield from lines(chunk)
+
+
+def is_cell(value: object) -> TypeGuard[Cell]:
+    """Whether a file holds `value` as it is; markup is no value."""
+    return value is None or (isinstance(value, Cell) and not isinstance(value, SafeString))
 
 
 def _columns(fields: Mapping[str, Any], outer: tuple[str, ...] = ()) -> Iterator[Column]:
@@ -190,4 +218,5 @@ def _write(sheet: Any, row: int, column: int, cell: Cell, formats: Mapping[str, 
         sheet.write_string(row, column, text, formats["text"] if _FORMULA.match(text) else None)
 
 
+RENDERERS: dict[str, type[BaseRenderer]] = {each.format: each for each in (CsvRenderer, XlsxRenderer)}
 WRITERS: dict[str, Write] = {CsvRenderer.format: write_csv, XlsxRenderer.format: write_xlsx}

@@ -1,0 +1,1 @@
+"""What the verbs of the tenant's console ask for."""
