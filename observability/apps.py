@@ -17,6 +17,7 @@ class ObservabilityConfig(AppConfig):
             register_channel,
             register_message,
         )
+        from tenancy.services import Purpose  # noqa: PLC0415
 
         register_channel(channels.EmailChannel())
         register_channel(channels.PagerDutyChannel())
@@ -26,6 +27,8 @@ class ObservabilityConfig(AppConfig):
         register_message(ANY, Form.DATA, messages.write_event)
         register_message(ALARM, Form.MAIL, messages.write_alarm)
         register_message("endpoint.disabled", Form.MAIL, messages.write_disabled)
+        for purpose in Purpose:
+            register_message(purpose.value, Form.MAIL, messages.write_link, offered=Offered.NOBODY)
         nobody, operators = Offered.NOBODY, Offered.OPERATORS
         register_message("endpoint.tested", Form.CHAT, messages.write_test, offered=nobody)
         register_message("endpoint.tested", Form.PAGE, messages.write_test_page, offered=nobody)

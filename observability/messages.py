@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db.models import Count
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -9,9 +10,22 @@ from django.utils.translation import gettext as _
 
 from observability.mail import render
 from tenancy.context import PUBLIC
-from tenancy.deliveries import Card, Chat, Content, Data, Mail, Moot, Outgoing, Page, PageAction, each
+from tenancy.deliveries import (
+    Card,
+    Chat,
+    Content,
+    Data,
+    Mail,
+    Moot,
+    Outgoing,
+    Page,
+    PageAction,
+    base_url,
+    each,
+)
 from tenancy.journal.models import Event
 from tenancy.models import ChainedEvent, Deadline, Delivery, Endpoint, OperatorEvent, Tenant
+from tenancy.services import Purpose, home_of, make_link
 from tenancy.states import DeliveryState
 
 MACHINERY = ("deadline.dead", "delivery.dead", "delivery.ambiguous")
@@ -79,6 +93,28 @@ def write_disabled(outgoing: Outgoing) -> Mail:
         "base_url": outgoing.base_url,
     }
     return render("endpoint_disabled", context)
+
+
+@each
+def write_link(outgoing: Outgoing) -> Mail:
+    """To one person: the link that sets their password. It is made here and stored nowhere.
+
+    Raises Moot when they have set one since they were invited.
+    """
+    user, purpose = outgoing.audience.user, Purpose(outgoing.message)
+    if user is None or (purpose is Purpose.INVITATION and user.has_usable_password()):
+        raise Moot(f"{outgoing.subject} needs no link")
+    home = home_of(user) if outgoing.tenant.schema_name == PUBLIC else None
+    where = base_url(home) if home else outgoing.base_url
+    access = settings.THRESHOLDS.access
+    context = {
+        "name": user.name,
+        "link": f"{where}/account/password/{make_link(user=user, purpose=purpose, now=outgoing.now)}/",
+        "minutes": access.RESET_MINUTES,
+        "days": access.INVITATION_DAYS,
+        "base_url": where,
+    }
+    return render(outgoing.message.replace(".", "_"), context)
 
 
 def _data(event: ChainedEvent, tenant: Tenant) -> Data:

@@ -5,11 +5,13 @@ A bad threshold or environment starts nothing: `load_config` raises with every f
 
 import base64
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import environ
 from celery.schedules import crontab
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from project.thresholds import ConfigError, load_config
@@ -57,7 +59,7 @@ JOURNAL_EXPORT_KEY = base64.b64decode(
 if len(JOURNAL_EXPORT_KEY) != 32:  # noqa: PLR2004 - Ed25519
     raise SystemExit("JOURNAL_EXPORT_KEY has to be 32 bytes in base64: openssl rand -base64 32")
 JOURNAL_HEADS_DIR = Path(heads) if (heads := env.str("JOURNAL_HEADS_DIR", default="")) else None
-# Fernet keys of the stored credentials of endpoints, the first encrypts: CREDENTIAL_KEYS=new...,old...
+# Fernet keys of stored credentials (endpoints, second factors), the first encrypts: CREDENTIAL_KEYS=new...,old...
 CREDENTIAL_KEYS = env.list(
     "CREDENTIAL_KEYS",
     default=["ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtISE="] if not PRODUCTION else environ.Env.NOTSET,
@@ -82,6 +84,12 @@ SHARED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.headless",
+    "axes",
+    "csp",
 ]
 TENANT_APPS = ["tenancy.journal", "hypercare"]
 INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
@@ -140,9 +148,10 @@ MIDDLEWARE = [
     "tenancy.web.middleware.RequestIdMiddleware",
     "tenancy.web.middleware.DatabaseAwayMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "tenancy.web.policies.PoliciesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenancy.web.middleware.TenantMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "tenancy.web.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -151,6 +160,8 @@ MIDDLEWARE = [
     "tenancy.web.throttling.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it turns any answer to somebody locked out into a 429
 ]
 ROOT_URLCONF = "project.urls"
 PUBLIC_SCHEMA_URLCONF = "project.urls_public"
@@ -175,11 +186,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 
 SESSION_ENGINE = "tenancy.sessions"
 SESSION_COOKIE_AGE = 12 * 60 * 60
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_HTTPONLY = True
-CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
-SECURE_SSL_REDIRECT = BASE_URL.startswith("https://")
+# Host-only: no Domain anywhere. Where there is https, browsers take `__Host-` from this very host alone.
+HTTPS = BASE_URL.startswith("https://")
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie more
+SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 )
@@ -190,17 +205,83 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [BASE_URL, BASE_URL.replace("://", "://*.", 1)]
 CSRF_FAILURE_VIEW = "tenancy.web.problems.csrf_failure"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# ---- signing in: allauth's steps, our backend, counted by axes ------------------------------------------------------
+
+ACCOUNT_ADAPTER = "tenancy.web.sign_in.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = [
+    "email*",
+    "password1*",
+]  # nobody signs up: there is no such address, and the adapter refuses
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an email is ours to enter, and a password comes by mail
+ACCOUNT_RATE_LIMITS = False  # axes counts, in the database
+HEADLESS_ADAPTER = "tenancy.web.sign_in.adapters.HeadlessAdapter"
+HEADLESS_CLIENTS = ("browser",)
+MFA_ADAPTER = "tenancy.web.sign_in.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_PERIOD = 30  # seconds; RFC 6238, and what every app assumes
+MFA_TOTP_TOLERANCE = 1  # steps that a telephone's clock may differ
+MFA_TOTP_ISSUER = "Hypercare"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+
+AXES_HANDLER = "tenancy.web.sign_in.lockout.Handler"
+AXES_FAILURE_LIMIT = THRESHOLDS.access.LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=THRESHOLDS.access.LOGIN_COOL_OFF_MINUTES)
+AXES_LOCKOUT_PARAMETERS = "tenancy.web.sign_in.lockout.parameters"
+AXES_LOCKOUT_CALLABLE = "tenancy.web.sign_in.lockout.refused"
+AXES_USERNAME_CALLABLE = "tenancy.web.sign_in.lockout.name_of"
+AXES_CLIENT_IP_CALLABLE = "tenancy.web.clients.address_of"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True  # the list of sessions says who is signed in
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "email", "ip_address", "code", "csrfmiddlewaretoken", "next"]
+
+# ---- what a browser may load, by the first part of the path ---------------------------------------------------------
+
+_NOTHING = {"default-src": ["'none'"], "base-uri": ["'none'"], "frame-ancestors": ["'none'"]}
+_OURS = {
+    **_NOTHING,
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+}
+# Unfold: Alpine makes functions from attributes, and the theme's colours stand in the page.
+_UNFOLD = {
+    **_OURS,
+    "script-src": ["'self'", "'unsafe-eval'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": _OURS}
+CONTENT_SECURITY_POLICIES = {
+    "/admin/": _UNFOLD,
+    "/account/": _UNFOLD,
+    "/api/": _NOTHING,
+    "/_allauth/": _NOTHING,
+}
+PERMISSIONS_POLICY = (
+    "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
+    "hid=(), idle-detection=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
+)
+
 # ---- language and time --------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("tr", "Türkçe")]
 LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
+FORMAT_MODULE_PATH = ["project.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -323,6 +404,7 @@ LOGGING = {
             "formatter": env.str("LOG_FORMAT", default="json" if PRODUCTION else "plain"),
         }
     },
+    "loggers": {"axes": {"level": "WARNING"}},  # it tells of each sign-in several times
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
 
@@ -341,6 +423,13 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": False,
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Second factor"), "link": reverse_lazy("second_factor")},
+            {"title": _("Sessions"), "link": reverse_lazy("admin:tenancy_session_changelist")},
+        ]
+    },
     "COLORS": _PALETTE,
 }
 UNFOLD_PUBLIC = {

@@ -7,6 +7,7 @@ from tenancy.web.admin import tenant_site
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/"), name="start"),
+    path("", include("tenancy.web.sign_in.urls")),
     path("admin/", tenant_site.urls),
     path("api/v1/", include("tenancy.api.urls")),
     path("api/v1/", include("hypercare.api.urls")),

@@ -12,7 +12,7 @@ from tenancy.actors import Actor
 from tenancy.context import PUBLIC
 from tenancy.models import ApiToken, Membership, SupportGrant, Tenant, User
 from tenancy.postgresql.statements import Statement
-from tenancy.states import Role, StaffRole
+from tenancy.states import ActorKind, Role, StaffRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ def resolve(user: User, tenant: Tenant, *, now: datetime) -> Actor | Denied:
     """
     roles = Membership.objects.filter(user=user, tenant=tenant).values_list("role", flat=True)
     return _access(user, tenant, None if tenant.schema_name == PUBLIC else roles.first(), now=now)
+
+
+def in_session(access: Actor | Denied, *, second_factor: bool) -> Actor | Denied:
+    """What `access` comes to in a browser: one of us is nobody before a second factor, here and under a grant.
+
+    A member who has one is asked when signing in. A token is a script's key and is never asked.
+    """
+    one_of_us = isinstance(access, Actor) and access.kind in (ActorKind.STAFF, ActorKind.SUPPORT)
+    return Denied("mfa_required") if one_of_us and not second_factor else access
 
 
 def bearer(prefix: str, tenant: Tenant, *, digest: str, now: datetime) -> Bearer | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from axes.backends import AxesStandaloneBackend
 from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,8 +13,11 @@ from tenancy.models import User
 from tenancy.permissions import may, table
 
 
-class TenantBackend(BaseBackend):
-    """Signs in a user who has access to the tenant of this host; answers `has_perm` by role x action."""
+class TenantBackend(AxesStandaloneBackend, BaseBackend):  # type: ignore[misc]  # axes is untyped
+    """Signs in a user who has access to the tenant of this host; answers `has_perm` by role x action.
+
+    Whoever failed too often is refused before anything is looked up (axes).
+    """
 
     def authenticate(
         self,
@@ -22,6 +26,8 @@ class TenantBackend(BaseBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
+        if request is not None:
+            super().authenticate(request, username=username, password=password, **kwargs)
         email = username or kwargs.get("email")
         if not email or password is None or "\0" in email:
             return None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -39,10 +39,28 @@ class SecretField(models.TextField):  # type: ignore[type-arg]  # takes paramete
     """
 
     def get_prep_value(self, value: Any) -> Any:
-        return _vault().encrypt(value.encode()).decode() if value else ""
+        return sealed(value) if value else ""
 
     def from_db_value(self, value: str, *_given: object) -> str:
-        return _vault().decrypt(value.encode()).decode() if value else ""
+        return opened(value) if value else ""
+
+
+def sealed(text: str) -> str:
+    """`text` encrypted under the first of settings.CREDENTIAL_KEYS."""
+    return _vault().encrypt(text.encode()).decode()
+
+
+def opened(token: str) -> str:
+    """What was `sealed` under any of settings.CREDENTIAL_KEYS. Raises InvalidToken for anything else."""
+    return _vault().decrypt(token.encode()).decode()
+
+
+def sealed_now(token: str) -> bool:
+    """Whether the first of settings.CREDENTIAL_KEYS opens `token`, so that older keys are not needed for it."""
+    try:
+        return bool(Fernet(settings.CREDENTIAL_KEYS[0]).decrypt(token.encode()))
+    except InvalidToken:
+        return False
 
 
 def _vault() -> MultiFernet:

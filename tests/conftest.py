@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone, translation
 from filelock import FileLock
 
@@ -71,6 +71,12 @@ def django_db_setup(
         yield
         _use_database("postgres")
         _server_does(f'DROP DATABASE "{mine}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    with override_settings(PASSWORD_HASHERS=["tests.factories.QuickHasher"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,19 +1,34 @@
 """Rows for tests. People and tokens go straight to their tables; incidents go through services, as in life."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import factory
+from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.test import Client
 from django.utils import timezone
 
+from tenancy import services
+from tenancy.actors import Actor
+from tenancy.context import entering
 from tenancy.models import ApiToken, Membership, SupportGrant, Tenant, User
 from tenancy.rules import secret_digest
 
 PASSWORD = "correct horse battery"  # every test user's
 LONG_AGO = datetime(2026, 10, 1, tzinfo=UTC)
-_HASH = make_password(PASSWORD)
+
+
+class QuickHasher(PBKDF2PasswordHasher):
+    """The product's way to keep passwords, in one round: in tests nobody has to be slowed down."""
+
+    iterations = 1
+
+
+_HASH = QuickHasher().encode(PASSWORD, QuickHasher().salt())
 
 
 def host_of(tenant: Tenant) -> str:
@@ -58,6 +73,26 @@ def member(tenant: Tenant, role: str, **fields: Any) -> User:
     return user
 
 
+def signed_in(tenant: Tenant, user: User, *, second_factor: bool = True, **headers: str) -> Client:
+    """A browser on the tenant's host in which `user` gave a password, and a code unless said otherwise."""
+    client = Client(headers={"host": host_of(tenant), **headers})
+    with entering(tenant):
+        client.force_login(user)
+        session = client.session
+        methods = {"password": {}, "mfa": {"type": "totp"}} if second_factor else {"password": {}}
+        for method, about in methods.items():
+            record_authentication(SimpleNamespace(session=session), user, method, **about)
+        session.save()
+    return client
+
+
+def second_factor(user: User) -> str:
+    """Switch a second factor on for `user` and give its secret."""
+    secret = generate_totp_secret()
+    services.enrol_second_factor(user=user, secret=secret, by=Actor.system("tests"), now=LONG_AGO)
+    return secret
+
+
 def token(user: User, tenant: Tenant, *, read_only: bool = False, **fields: Any) -> str:
     """A working token of `user` in `tenant`, as a script would send it."""
     count = ApiToken.objects.count()
@@ -72,5 +107,6 @@ def token(user: User, tenant: Tenant, *, read_only: bool = False, **fields: Any)
         created_at=fields.get("created_at", LONG_AGO),
         expires_at=fields.get("expires_at", timezone.now() + timedelta(days=30)),
         revoked_at=fields.get("revoked_at"),
+        last_used_on=fields.get("last_used_on", timezone.now().date()),
     )
     return secret

@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
+
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 
 from hypercare.models import Project
 from project.demo import data
@@ -28,6 +30,8 @@ class Login(TypedDict):
     email: str
     password: str
     token: str
+    totp_secret: NotRequired[str]
+    """One of us signs in with a code of it."""
 
 
 class Code(TypedDict):
@@ -131,7 +135,24 @@ def _logins(
         if user is None:
             continue  # somebody tried out how people are let go
         token = _token(user, tenant, known, now=now)
-        yield {"role": role, "email": email, "password": data.PASSWORD, "token": token}
+        login: Login = {"role": role, "email": email, "password": data.PASSWORD, "token": token}
+        if user.staff_role:
+            login["totp_secret"] = _second_factor(user, now=now)
+        yield login
+
+
+def _second_factor(user: User, *, now: datetime) -> str:
+    """The secret of the user's second factor, which is switched on if it is off."""
+    if not services.has_totp(user):
+        services.enrol_second_factor(user=user, secret=generate_totp_secret(), by=SYSTEM, now=now)
+    return services.totp_secret(user)
+
+
+def code(email: str, *, now: datetime) -> str:
+    """The code that this person's authenticator app would show now; empty when they have no second factor."""
+    user = User.objects.filter(email__iexact=email).first()
+    secret = services.totp_secret(user) if user else ""
+    return services.current_code(secret, now=now) if secret else ""
 
 
 def _token(user: User, tenant: Tenant, known: dict[str, str], *, now: datetime) -> str:

@@ -7,7 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
@@ -119,6 +119,7 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    last_used_on = models.DateField(_("last used on"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("API token")
@@ -130,16 +131,27 @@ class ApiToken(models.Model):
 
 
 class Session(AbstractBaseSession):
-    """A signed-in browser, bound to the tenant whose host it signed in on."""
+    """A signed-in browser, bound to the tenant whose host it signed in on.
+
+    `session_key` is a digest of the cookie's: who reads this table or a page about it signs in as nobody.
+    """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", verbose_name=_("tenant"))
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("user")
     )
+    created_at = models.DateTimeField(_("signed in at"), db_default=Now())
+    seen_at = models.DateTimeField(_("last seen at"), db_default=Now())
+    address = models.GenericIPAddressField(_("address"), null=True, blank=True)
+    user_agent = models.CharField(_("browser"), max_length=200, blank=True, db_default="")
+    methods = models.CharField(_("signed in by"), max_length=80, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.address or '–'}"
 
     @classmethod
     def get_session_store_class(cls) -> Any:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
+from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC
-from tenancy.errors import Conflict, Invalid, NotFound
+from tenancy.errors import Conflict, Invalid
 from tenancy.models import (
     ApiToken,
     Membership,
@@ -25,8 +26,13 @@ from tenancy.models import (
 from tenancy.permissions import require
 from tenancy.services import guards
 from tenancy.services.journal import erase_about
-from tenancy.states import Language, Role, StaffRole, TenantState
+from tenancy.services.links import holder_of, invite
+from tenancy.states import Language, StaffRole, TenantState
 from tenancy.transactions import atomic, emit, ref
+
+BY_LINK = Actor.system("mailed link")
+CODE_OF = "code of "
+"""Wrong codes of a second factor are counted beside wrong passwords, under the email with this before it."""
 
 
 def create_user(
@@ -40,7 +46,7 @@ def create_user(
     now: datetime,
     staff_role: str = "",
 ) -> User:
-    """Make a person who belongs to no tenant yet. Without a password they cannot sign in.
+    """Make a person who belongs to no tenant yet. Without a password they are mailed a link to set the first one.
 
     Raises NotAllowed, Invalid for what cannot be, Conflict for an email in use.
     """
@@ -61,7 +67,9 @@ def create_user(
         except IntegrityError as error:
             raise Conflict(_("There is a user with this email already."), code="email_taken") from error
         data = {"language": language, "staff_role": staff_role}
-        emit("user.created", user, by=by, now=now, data=data, personal=_named(user), schema=PUBLIC)
+        event = emit("user.created", user, by=by, now=now, data=data, personal=_named(user), schema=PUBLIC)
+        if password is None:
+            invite(user=user, event=event, now=now)
     return user
 
 
@@ -85,14 +93,42 @@ def set_password(*, user: User, password: str, by: Actor, now: datetime) -> None
     user.password = hashed
 
 
+def set_password_by_link(*, link: str, password: str, now: datetime) -> User:
+    """Give the holder of a mailed link this password; their sessions end, and a lock of their sign-in is lifted.
+
+    Raises NotFound for a link that does not work, Invalid for a password that is too weak.
+    """
+    with atomic():
+        user = User.objects.select_for_update().get(pk=holder_of(link, now=now).pk)
+        holder_of(link, now=now)  # of two at once, the second finds it used
+        set_password(user=user, password=password, by=BY_LINK, now=now)
+        _lift_locks(user.email)
+    return user
+
+
+def unlock(*, email: str, by: Actor, now: datetime) -> None:
+    """Let somebody try to sign in again at once, who was locked out for too many wrong passwords or codes.
+
+    Raises NotAllowed, Conflict when nothing is locked or counted.
+    """
+    require(by, "user.change")
+    with atomic():
+        user = User.objects.filter(email__iexact=email.strip()).first()
+        if not _lift_locks(email):
+            raise Conflict(_("Nobody is locked out under this email."), state="open", code="not_locked")
+        personal = {"email": email.strip()}
+        emit("user.unlocked", user or "user", by=by, now=now, personal=personal, schema=PUBLIC)
+
+
 def deactivate_user(*, user: User, reason: str, by: Actor, now: datetime) -> None:
     """Close every door to a user: sessions end, tokens are revoked, grants end.
 
-    Raises NotAllowed, Invalid without a reason, Conflict when they are inactive already.
+    Raises NotAllowed, Invalid without a reason, Conflict when they are inactive already, or the last in `platform`.
     """
     require(by, "user.change")
     data = {"reason": guards.text(reason, "reason", longest=500)}
     with atomic():
+        guards.keep_platform(user)
         if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
             raise _inactive()
         _close_doors([user.pk], now=now)
@@ -104,10 +140,11 @@ def anonymise_user(*, user: User, by: Actor, now: datetime) -> None:
 
     Tenants' journals name people by number alone, so there is nothing to erase in them.
 
-    Raises NotAllowed, Conflict when it is done already.
+    Raises NotAllowed, Conflict when it is done already, or for the last in `platform`.
     """
     require(by, "user.change")
     with atomic():
+        guards.keep_platform(user)
         if not erase([user.pk], by=by, now=now):
             raise Conflict(_("This user is anonymous already."), state="anonymised", code="anonymised")
 
@@ -122,9 +159,11 @@ def erase(user_ids: Sequence[int], *, by: Actor, now: datetime) -> int:
         return 0
     ids = [user.pk for user in found]
     for user in found:
+        _lift_locks(user.email)
         user.email, user.name = f"anonymised-{user.pk}@invalid", ""
         user.password, user.is_active, user.anonymised_at = make_password(None), False, now
         user.staff_role = ""
+    Authenticator.objects.filter(user__in=ids).delete()
     User.objects.bulk_update(found, ["email", "name", "password", "is_active", "anonymised_at", "staff_role"])
     Membership.objects.filter(user__in=ids).delete()
     _close_doors(ids, now=now)
@@ -133,69 +172,6 @@ def erase(user_ids: Sequence[int], *, by: Actor, now: datetime) -> int:
     for user in found:
         emit("user.anonymised", user, by=by, now=now, schema=PUBLIC)
     return len(found)
-
-
-def add_member(*, tenant: Tenant, user: User, role: str, by: Actor, now: datetime) -> Membership:
-    """Let a user into a tenant. One of us cannot be a member: a support grant is their way in.
-
-    Raises NotAllowed, NotFound, Invalid for such a user or role, Conflict for a member.
-    """
-    require(by, "member.change")
-    guards.within_reach(by, tenant)
-    guards.customer(tenant)
-    guards.choice(role, "role", Role.values)
-    if user.staff_role or not user.is_active:
-        why = _("Staff enter a tenant by a support grant; an inactive user enters none.")
-        raise Invalid(_("This user cannot be a member."), fields={"user": [why]})
-    membership = Membership(tenant=tenant, user=user, role=role, created_at=now)
-    with atomic():
-        try:
-            with atomic():
-                membership.save(force_insert=True)
-        except IntegrityError as error:
-            raise Conflict(_("This user is a member already."), code="member_already") from error
-        _emit_member("member.added", tenant, user, by=by, now=now, data={"role": role})
-    return membership
-
-
-def change_role(*, tenant: Tenant, user: User, role: str, by: Actor, now: datetime) -> None:
-    """Give a member another role, from their next request on.
-
-    Raises NotAllowed, NotFound when they are no member, Invalid for such a role, Conflict when it is theirs.
-    """
-    require(by, "member.change")
-    guards.within_reach(by, tenant)
-    guards.choice(role, "role", Role.values)
-    with atomic():
-        members = Membership.objects.filter(tenant=tenant, user=user)
-        was = members.values_list("role", flat=True).first()
-        if was is None:
-            raise NotFound(_("This user is not a member."))
-        if was == role or not members.filter(role=was).update(role=role):
-            raise Conflict(_("The member's role is not what it was, or is this one already."), state=was)
-        _emit_member("member.role_changed", tenant, user, by=by, now=now, data={"role": role, "was": was})
-
-
-def remove_member(*, tenant: Tenant, user: User, by: Actor, now: datetime) -> None:
-    """Show a member the door: their sessions in this tenant end and their tokens for it are revoked.
-
-    Raises NotAllowed, NotFound when they are no member.
-    """
-    require(by, "member.change")
-    guards.within_reach(by, tenant)
-    with atomic():
-        removed, _rows = Membership.objects.filter(tenant=tenant, user=user).delete()
-        if not removed:
-            raise NotFound(_("This user is not a member."))
-        Session.objects.filter(tenant=tenant, user=user).delete()
-        ApiToken.objects.filter(tenant=tenant, user=user, revoked_at__isnull=True).update(revoked_at=now)
-        _emit_member("member.removed", tenant, user, by=by, now=now, data={})
-
-
-def _emit_member(
-    verb: str, tenant: Tenant, user: User, *, by: Actor, now: datetime, data: dict[str, Any]
-) -> None:
-    emit(verb, user, by=by, now=now, data=data, schema=tenant.schema_name)
 
 
 def _named(user: User) -> dict[str, str]:
@@ -227,6 +203,13 @@ def _close_doors(user_ids: Sequence[int], *, now: datetime) -> None:
     SupportGrant.objects.filter(user__in=user_ids, ended_at__isnull=True, expires_at__gt=now).update(
         ended_at=now
     )
+
+
+def _lift_locks(email: str) -> int:
+    name = email.strip().lower()
+    lifted: int
+    lifted, _rows = AccessAttempt.objects.filter(username__in=[name, f"{CODE_OF}{name}"]).delete()
+    return lifted
 
 
 def _inactive() -> Conflict:

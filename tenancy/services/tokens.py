@@ -81,6 +81,13 @@ def revoke_token(*, token: ApiToken, by: Actor, now: datetime) -> None:
         )
 
 
+def note_use(*, token: ApiToken, now: datetime) -> None:
+    """Remember the day on which a token was last used: one write a day, whatever a script asks."""
+    today = now.date()
+    if token.last_used_on != today:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_on=today)
+
+
 def _may_have(user: User, tenant: Tenant, by: Actor) -> bool:
     is_member = Membership.objects.filter(user=user, tenant=tenant).exists()
     if by.kind == ActorKind.MEMBER:

@@ -4,13 +4,15 @@ import re
 from dataclasses import replace
 from typing import cast
 
+from allauth.account.internal.flows.login import get_authentication_records
 from django.http import HttpRequest
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from tenancy.access import Bearer, Denied, bearer, resolve
+from tenancy import services
+from tenancy.access import Bearer, Denied, bearer, in_session, resolve
 from tenancy.actors import Actor
 from tenancy.errors import NotAllowed
 from tenancy.models import ApiToken, Tenant, User
@@ -32,6 +34,7 @@ WHY_DENIED = {
     "no_membership": _("You are not a member of this workspace."),
     "no_grant": _("You need a support grant for this workspace."),
     "grant_expired": _("Your support grant for this workspace has ended."),
+    "mfa_required": _("Sign in with a second factor: none of us works here without one."),
 }
 
 
@@ -54,9 +57,16 @@ def access_of(request: HttpRequest) -> Actor | Denied | None:
         user = here.user
         here.access = None
         if isinstance(user, User):
-            here.access = resolve(user, here.tenant, now=timezone.now())
+            access = resolve(user, here.tenant, now=timezone.now())
+            here.access = in_session(access, second_factor=has_second_factor(here))
             _speak_to(here, user, language=user.language)
     return here.access
+
+
+def has_second_factor(request: HttpRequest) -> bool:
+    """Whether the session's user gave a code when signing in, or since."""
+    records = get_authentication_records(request, cast(User, request.user))
+    return any(record["method"] == "mfa" for record in records)
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
@@ -78,6 +88,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         if found is None:
             raise exceptions.AuthenticationFailed(_("This token opens nothing here."), code="token_refused")
         token, actor = found.token, _admitted(found.access)
+        services.note_use(token=token, now=timezone.now())
         http.actor = replace(actor, read_only=True) if token.read_only else actor
         asked = "Accept-Language" in request.headers
         language = translation.get_language_from_request(http) if asked else token.user.language

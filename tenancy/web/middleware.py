@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -18,8 +19,10 @@ from tenancy import hosts
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC, enter, entering, leave, request_id
 from tenancy.models import Tenant
+from tenancy.sessions import Client, SessionStore
 from tenancy.states import TenantState
 from tenancy.web.authentication import Scoped, access_of
+from tenancy.web.clients import address_of, agent_of
 from tenancy.web.problems import answer, database_problem
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -119,6 +122,14 @@ def _inside(tenant: Tenant, chunks: Any) -> Iterator[bytes]:
         yield from chunks
     finally:
         leave()
+
+
+class SessionMiddleware(DjangoSessionMiddleware):
+    """Django's, whose sessions remember from where they were last seen."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        cast(SessionStore, request.session).client = Client(address_of(request), agent_of(request))
 
 
 class AccessMiddleware:

@@ -1,4 +1,4 @@
-"""Encrypt the credentials of endpoints anew under the first of CREDENTIAL_KEYS, so that older keys can go."""
+"""Encrypt what is stored under CREDENTIAL_KEYS anew under the first of them, so that older keys can go."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from tenancy.models import Endpoint
+from tenancy.services import reseal_second_factors
 from tenancy.transactions import atomic
 
 FIELDS = ("secret", "previous_secret")
@@ -42,8 +43,13 @@ class Command(BaseCommand):
                 break
             last = batch[-1][0]
         self.stdout.write(f"{rotated} endpoints rotated")
+        resealed, lost = reseal_second_factors()
+        if resealed:
+            self.stdout.write(f"{resealed} secrets of second factors rotated")
         if unreadable:
             raise CommandError("No key opens the credentials of endpoints " + ", ".join(unreadable))
+        if lost:
+            raise CommandError("No key opens the second factors of users " + ", ".join(map(str, lost)))
 
 
 def _as_stored(field: str) -> Cast:
