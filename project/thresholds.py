@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def _number(default: T, unit: str, meaning: str) -> T:
-    """Declare one threshold with its unit and what it decides."""
+    """Declare one threshold with its unit and what it decides; the catalogues are asked for `meaning` when shown."""
     return field(default=default, metadata={"unit": unit, "meaning": meaning})
 
 
@@ -242,6 +242,15 @@ class Access:
         2, "seconds", "a process believes its host-to-tenant answer for this long"
     )
     FLAG_REFRESH_SECONDS: int = _number(2, "seconds", "a process believes its flags for this long")
+    LOGIN_FAILURES: int = _number(
+        5, "count", "wrong passwords of one person at one address; then it is locked"
+    )
+    LOGIN_FAILURES_PER_ADDRESS: int = _number(
+        50, "count", "wrong passwords from one address, whoever is named; then it is locked"
+    )
+    LOGIN_COOL_OFF_MINUTES: int = _number(15, "minutes", "such a lock lasts")
+    RESET_MINUTES: int = _number(60, "minutes", "a mailed link to set a new password works")
+    INVITATION_DAYS: int = _number(7, "days", "a mailed link to set the first password works")
 
 
 @dataclass(frozen=True)
@@ -260,6 +269,14 @@ class Hypercare:
     HOLIDAY_YEARS: int = _number(
         10, "count", "public holidays are written into a calendar for so many years ahead"
     )
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """What people may bring in a spreadsheet."""
+
+    MOST_ROWS: int = _number(2_000, "count", "rows of one import")
+    MOST_BYTES: int = _number(5_000_000, "bytes", "size of one file")
 
 
 @dataclass(frozen=True)
@@ -301,6 +318,7 @@ class Thresholds:
     access: Access = Access()
     api: Api = Api()
     hypercare: Hypercare = Hypercare()
+    sheets: Sheets = Sheets()
     provisioning: Provisioning = Provisioning()
     retention: Retention = Retention()
     overridden: frozenset[str] = field(default=frozenset(), compare=False)

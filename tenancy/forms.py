@@ -1,5 +1,6 @@
 """What the verbs of the consoles ask for."""
 
+import json
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,9 +17,48 @@ from tenancy.context import current_tenant
 from tenancy.models import Preference, Segment
 from tenancy.rules import SLUG
 from tenancy.states import Language, NoticeLevel, Role, StaffRole
-from tenancy.web.forms import ReasonForm, StaffField, TenantField, VerbForm
+from tenancy.web.forms import MemberField, ReasonForm, StaffField, TenantField, Theirs, VerbForm
 
 ON_OFF = [("", "–"), ("on", _("on")), ("off", _("off"))]
+
+
+class EditForm(VerbForm):
+    """Begins with what its row says. Sent after somebody else changed the row, it comes back with their words beside.
+
+    For rows without a version: the form carries a mark of what each field said. To send it again is to decide.
+    """
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        (row,) = self.subjects
+        self.initial = {name: getattr(row, name) for name in self.fields if name != "seen"}
+        self._now = {name: mark for name, mark in self.marks().items() if name != "seen"}
+        self.initial["seen"] = json.dumps(self._now)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        seen = self._seen()
+        changed = [name for name, mark in self._now.items() if seen.get(name) != mark]
+        if changed:
+            self.theirs = {name: Theirs(self.says(name), "", None) for name in changed}
+            self.data = {**{name: self.data[name] for name in self.data}, "seen": self.initial["seen"]}
+            raise ValidationError(
+                _(
+                    "Somebody changed this while you wrote. What you wrote is kept; "
+                    "save again to put it in place of theirs."
+                ),
+                code="changed_meanwhile",
+            )
+        return cleaned
+
+    def _seen(self) -> dict[str, Any]:
+        try:
+            given = json.loads(self.data.get("seen", ""))
+        except ValueError:
+            return {}
+        return given if isinstance(given, dict) else {}
 
 
 class TenantForm(VerbForm):
@@ -34,9 +74,19 @@ class TenantForm(VerbForm):
     segment = forms.ModelChoiceField(label=_("Segment"), queryset=Segment.objects.all(), required=False)
 
 
+class TenantChangeForm(EditForm):
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("As the customer writes it."))
+    time_zone = TimeZoneFormField(label=_("Time zone"))
+    language = forms.ChoiceField(label=_("Language"), choices=Language.choices)
+
+
 class SegmentForm(VerbForm):
     key = forms.SlugField(label=_("Key"), max_length=40)
     name = forms.CharField(label=_("Name"), max_length=80)
+
+
+class SegmentChangeForm(EditForm):
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("Its key stays."))
 
 
 class MoveForm(VerbForm):
@@ -57,9 +107,11 @@ class PersonForm(VerbForm):
     password = forms.CharField(
         label=_("First password"),
         strip=False,
+        required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=_(
-            "Twelve characters or more. Hand it over safely; the person changes it after signing in."
+            "Leave it empty, and the person gets a mail with a link to set one. "
+            "Otherwise twelve characters or more, handed over safely."
         ),
     )
     language = forms.ChoiceField(label=_("Language"), choices=Language.choices, initial=Language.TURKISH)
@@ -73,8 +125,67 @@ class PersonForm(VerbForm):
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        validate_password(password)
+        if password:
+            validate_password(password)
         return password
+
+
+class PersonChangeForm(EditForm):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    language = forms.ChoiceField(label=_("Language"), choices=Language.choices)
+    time_zone = TimeZoneFormField(label=_("Time zone"))
+
+
+class StaffRoleForm(ReasonForm):
+    """The role has to be chosen; none is preselected."""
+
+    field_order = ["staff_role", "reason"]
+
+    staff_role = forms.ChoiceField(
+        label=_("Staff role"),
+        choices=[("", "–"), *StaffRole.choices, ("none", _("none: a customer's person"))],
+        help_text=_("For our own people only. No staff role opens a tenant; a support grant does."),
+    )
+
+    def clean_staff_role(self) -> str:
+        role: str = self.cleaned_data["staff_role"]
+        return "" if role == "none" else role
+
+
+class PasswordForm(VerbForm):
+    password = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Twelve characters or more. Hand it over safely."),
+    )
+
+
+class AnonymiseForm(VerbForm):
+    typed_email = forms.CharField(
+        label=_("Email of the person, typed"),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_typed_email(self) -> str:
+        typed: str = self.cleaned_data["typed_email"]
+        if typed.casefold() != self.subjects[0].email.casefold():
+            raise ValidationError(_("Type the email of the person who is to be made anonymous."))
+        return typed
+
+
+class InviteForm(VerbForm):
+    """Brings a person, by email, into one tenant, whether or not anybody knows them yet."""
+
+    email = forms.EmailField(label=_("Email"), max_length=254)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        required=False,
+        help_text=_("Needed for somebody who is new here; they get a mail with a link to set a password."),
+    )
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
 
 
 class MembershipForm(VerbForm):
@@ -86,6 +197,7 @@ class MembershipForm(VerbForm):
 
 class GrantForm(ReasonForm):
     field_order = ["user", "tenant", "reason", "ticket", "minutes", "writes"]
+    from_address = ["tenant"]
 
     user = StaffField(label=_("For whom"))
     tenant = TenantField(label=_("Tenant"))
@@ -113,18 +225,43 @@ class SwitchForm(ReasonForm):
 
 class TenantFlagForm(SwitchForm):
     field_order = ["tenant", "enabled", "reason"]
+    from_address = ["tenant"]
 
     tenant = TenantField(label=_("Tenant"))
 
 
 class SegmentFlagForm(SwitchForm):
     field_order = ["segment", "enabled", "reason"]
+    from_address = ["segment"]
 
     segment = forms.ModelChoiceField(label=_("Segment"), queryset=Segment.objects.all())
 
 
 class RoleForm(VerbForm):
+    """Begins with the role that the member has."""
+
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        (member,) = self.subjects
+        self.initial["role"] = member.role
+
+
+class LeaveForm(VerbForm):
+    """What staff may decide and a tenant's own people may not."""
+
+    leave_without_admin = forms.BooleanField(
+        label=_("The tenant may be left without an admin"),
+        required=False,
+        help_text=_("Needed for its last admin only. Nobody in the tenant can then let anybody in."),
+    )
+
+
+class StaffsRoleForm(LeaveForm, RoleForm):
+    """A member's role, changed by us."""
+
+    field_order = ["role", "leave_without_admin"]
 
 
 # ---- endpoints ------------------------------------------------------------------------------------------------
@@ -177,9 +314,10 @@ class EndpointForm(VerbForm):
         if services.takes_any_event(channel):
             text = _("Names as the journal has them, one a line; * is everything.")
             return EventsField(label=_("Events"), initial=["*"], help_text=text)
+        events = services.events_of(channel, services.tenant_here())
         return forms.MultipleChoiceField(
             label=_("Events"),
-            choices=[(verb, verb) for verb in services.events_of(channel, services.tenant_here())],
+            choices=[(verb, f"{services.words_of(verb)} ({verb})") for verb in events],
             widget=UnfoldAdminCheckboxSelectMultipleWidget,
         )
 
@@ -323,3 +461,42 @@ class ScopedPreferenceForm(PreferenceForm):
         super().__init__(*args, **kwargs)
         offered = [(str(scope), name) for scope, name in services.scopes_for(self.actor).items()]
         cast(forms.ChoiceField, self.fields["scope"]).choices = offered
+
+
+# ---- tokens ---------------------------------------------------------------------------------------------------
+
+
+class TokenForm(VerbForm):
+    """What every token has."""
+
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What the script is called."))
+    days = forms.IntegerField(label=_("Days"), min_value=1, initial=90)
+    read_only = forms.BooleanField(
+        label=_("Read only"), required=False, help_text=_("It can look, and change nothing.")
+    )
+
+    def clean_days(self) -> int:
+        days: int = self.cleaned_data["days"]
+        longest = settings.THRESHOLDS.access.TOKEN_MAX_DAYS
+        if days > longest:
+            raise ValidationError(_("%(longest)s days at most.") % {"longest": longest})
+        return days
+
+
+class MembersTokenForm(TokenForm):
+    field_order = ["user", "name", "days", "read_only"]
+
+    user = MemberField(label=_("For whom"))
+
+
+class StaffTokenForm(TokenForm):
+    field_order = ["user", "tenant", "name", "days", "read_only"]
+
+    user = StaffField(label=_("For whom"))
+    tenant = TenantField(
+        label=_("Tenant"),
+        required=False,
+        help_text=_(
+            "None: the operations console. In a tenant it opens nothing without a live support grant."
+        ),
+    )

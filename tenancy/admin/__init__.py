@@ -8,10 +8,13 @@ from tenancy.admin import (
     tenants,
     people,
     flags,
+    thresholds,
     machinery,
     deliveries,
     endpoints,
     notifications,
+    tokens,
+    sessions,
     records,
     board,
 )
@@ -25,5 +28,8 @@ __all__ = [
     "notifications",
     "people",
     "records",
+    "sessions",
     "tenants",
+    "thresholds",
+    "tokens",
 ]

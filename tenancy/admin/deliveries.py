@@ -13,10 +13,12 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
-from tenancy import deliveries
+from tenancy import deliveries, services
 from tenancy.actors import Actor
-from tenancy.admin.machinery import OfTenant
+from tenancy.admin.filters import MadeSince, OfTenant
+from tenancy.admin.machinery import LeaseFilter
 from tenancy.admin.sections import INTEGRATIONS, MACHINERY, Cleaned
+from tenancy.admin.verbs import event_name
 from tenancy.context import current_tenant
 from tenancy.errors import Conflict
 from tenancy.models import Delivery, Endpoint, User
@@ -58,6 +60,11 @@ def _replay_verb(action: str) -> Verb:
     )
 
 
+def _retry_delivery(row: Delivery, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
+    services.retry_delivery(delivery=row, reason=cleaned["reason"], by=by, now=now)
+    return str(_("It goes out with the next dispatch; its tries so far count."))
+
+
 class AnyDeliveryAdmin(ModelAdmin):
     """What both lists of deliveries show."""
 
@@ -71,12 +78,16 @@ class AnyDeliveryAdmin(ModelAdmin):
     def created(self, row: Delivery) -> SafeString | str:
         return moment(row.created_at)
 
+    @display(description=_("message"), ordering="message")
+    def told(self, row: Delivery) -> SafeString:
+        return event_name(row.message)
+
     @display(description=_("subject"), ordering="subject")
     def about(self, row: Delivery) -> SafeString:
         """What the row is about, short enough for a line; the whole of it when pointed at."""
         kind, _sep, key = row.subject.partition(":")
         short = f"{kind} …{key[-6:]}" if len(key) > _LONG_KEY else f"{kind} {key}".strip()
-        return format_html('<span class="hc-nowrap" title="{}">{}</span>', row.subject, short)
+        return format_html('<span title="{}">{}</span>', row.subject, short)
 
     @display(description=_("sent at"), ordering="sent_at")
     def sent(self, row: Delivery) -> SafeString | str:
@@ -94,7 +105,7 @@ class DeliveryAdmin(AnyDeliveryAdmin):
     list_display = [
         "created",
         "tenant",
-        "message",
+        "told",
         "about",
         "recipient",
         "channel",
@@ -102,19 +113,35 @@ class DeliveryAdmin(AnyDeliveryAdmin):
         "attempts",
         "sent",
     ]
-    list_filter = ["state", "channel", ("tenant", OfTenant)]
+    list_filter = ["state", "channel", MadeSince, LeaseFilter, ("tenant", OfTenant)]
+    empty = _("Nothing was told to anybody yet.")
     list_select_related = ["tenant"]
     search_fields = ["message", "recipient", "subject", "tenant__slug"]
     fields = [
         ("tenant", "standing"),
-        ("message", "subject"),
-        ("recipient", "channel", "dedupe_key"),
-        ("created_at", "next_try_at", "sent_at", "dead_at"),
-        ("attempts", "provider_ref"),
+        ("told", "subject"),
+        ("recipient", "channel"),
+        ("created", "sent"),
+        ("next_try_at", "dead_at"),
+        ("attempts", "dedupe_key"),
+        "provider_ref",
         "last_error",
         "event",
     ]
-    verbs = [_replay_verb("delivery.replay")]
+    verbs = [
+        _replay_verb("delivery.replay"),
+        Verb(
+            "retry",
+            _("Try now…"),
+            "delivery.replay",
+            _retry_delivery,
+            ReasonForm,
+            "bolt",
+            explain=_("It does not wait for its next try. For when the receiver is back."),
+            available=lambda row: row.state == DeliveryState.PENDING,
+            bulk="delivery.replay",
+        ),
+    ]
 
 
 class EndpointFilter(SimpleListFilter):
@@ -138,7 +165,7 @@ class TenantDeliveryAdmin(AnyDeliveryAdmin):
     read_action = "delivery.own"
     list_display = [
         "created",
-        "message",
+        "told",
         "about",
         "receiver",
         "channel",
@@ -147,13 +174,15 @@ class TenantDeliveryAdmin(AnyDeliveryAdmin):
         "sent",
         "error",
     ]
-    list_filter = ["state", "channel", EndpointFilter]
+    list_filter = ["state", "channel", MadeSince, EndpointFilter]
     search_fields = ["message", "subject"]
     fields = [
-        ("message", "subject"),
-        ("receiver", "channel", "standing"),
-        ("created_at", "next_try_at", "sent_at", "dead_at"),
-        ("attempts", "provider_ref"),
+        ("told", "subject"),
+        ("receiver", "channel"),
+        ("standing", "attempts"),
+        ("created", "sent"),
+        ("next_try_at", "dead_at"),
+        "provider_ref",
         "last_error",
         "key",
         "event",

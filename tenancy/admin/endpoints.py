@@ -1,7 +1,6 @@
 """Endpoints: a tenant's own for its admins, the operators' for the platform's staff."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +8,8 @@ from django.conf import settings
 from django.contrib.admin import SimpleListFilter, display, register
 from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -21,7 +18,9 @@ from unfold.enums import ActionVariant
 from tenancy import services
 from tenancy.actors import Actor
 from tenancy.admin.scopes import scope_name
+from tenancy.admin.secrets import Shown, ShowsSecrets
 from tenancy.admin.sections import INTEGRATIONS, MACHINERY, Cleaned
+from tenancy.admin.verbs import SHOWN, event_names
 from tenancy.forms import (
     EndpointChangeForm,
     EndpointForm,
@@ -33,7 +32,7 @@ from tenancy.forms import (
 )
 from tenancy.models import Delivery, Endpoint
 from tenancy.states import DeliveryState
-from tenancy.web.admin import Made, ModelAdmin, Verb, moment, pill, public_site, tenant_site
+from tenancy.web.admin import Made, Verb, moment, pill, public_site, tenant_site
 from tenancy.web.forms import ReasonForm
 
 CHANNELS = {
@@ -42,14 +41,6 @@ CHANNELS = {
     services.SLACK_WEBHOOK: _("Slack incoming webhook"),
     services.PAGERDUTY: _("PagerDuty"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Shown(Made):
-    """A verb made a secret: the page that answers shows it, and nothing keeps it."""
-
-    secret: str = ""
-    note: str = ""
 
 
 def _add(channel: str) -> Callable[..., Made]:
@@ -144,7 +135,7 @@ class StandingFilter(SimpleListFilter):
         return queryset.filter(wanted[self.value() or ""]) if self.value() in wanted else queryset
 
 
-class AnyEndpointAdmin(ModelAdmin):
+class AnyEndpointAdmin(ShowsSecrets):
     """The endpoints of this host: a tenant's, or on the public host the operators'."""
 
     title = _("Endpoints")
@@ -156,7 +147,7 @@ class AnyEndpointAdmin(ModelAdmin):
     ordering = ["name", "id"]
     fields = [
         ("name", "kind"),
-        ("place_of", "events"),
+        ("place_of", "all_events"),
         ("urgent_only", "project"),
         "standing",
         ("language", "time_zone"),
@@ -235,31 +226,6 @@ class AnyEndpointAdmin(ModelAdmin):
             .annotate(last_sent=Subquery(sent.order_by("-created_at").values("sent_at")[:1]))
         )
 
-    def _ask(self, verb: Verb, request: HttpRequest, *, row: Any, actor: Actor) -> HttpResponse:
-        """A secret goes onto the page that answers: neither a message nor a cookie carries it."""
-        told: list[object] = []
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            told.append(verb.call(*args, **kwargs))
-            return told[0]
-
-        answer = super()._ask(replace(verb, call=call), request, row=row, actor=actor)
-        return self._show(request, verb, told[0]) if told and isinstance(told[0], Shown) else answer
-
-    def _show(self, request: HttpRequest, verb: Verb, shown: Shown) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": verb.label,
-            "subtitle": str(shown.row),
-            "secret": shown.secret,
-            "overlap": shown.note,
-            "next": self._home(shown.row),
-        }
-        answer = TemplateResponse(request, "console/secret.html", context)
-        add_never_cache_headers(answer)
-        return answer
-
     @display(description=_("channel"), ordering="channel")
     def kind(self, row: Endpoint) -> Any:
         return CHANNELS.get(row.channel, row.channel)
@@ -269,8 +235,12 @@ class AnyEndpointAdmin(ModelAdmin):
         return services.where(row) or "–"
 
     @display(description=_("events"))
-    def events(self, row: Endpoint) -> str:
-        return ", ".join(row.verbs)
+    def events(self, row: Endpoint) -> SafeString:
+        return event_names(row.verbs, most=SHOWN)
+
+    @display(description=_("events"))
+    def all_events(self, row: Endpoint) -> SafeString:
+        return event_names(row.verbs)
 
     @display(description=_("project"))
     def project(self, row: Any) -> str:

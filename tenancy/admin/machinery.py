@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from celery.schedules import crontab
 from django.conf import settings
 from django.contrib.admin import SimpleListFilter, display, register
 from django.db.models import Q, QuerySet
@@ -10,17 +11,20 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import PeriodicTask
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from tenancy import deadlines
+from tenancy import deadlines, provisioning, services
 from tenancy.actors import Actor
+from tenancy.admin.filters import OfTenant
 from tenancy.admin.sections import MACHINERY, Cleaned
+from tenancy.admin.verbs import event_name
+from tenancy.context import PUBLIC
 from tenancy.errors import Conflict
-from tenancy.models import Deadline
-from tenancy.states import TenantState
+from tenancy.models import Deadline, SpareSchema, Tenant
+from tenancy.states import DeliveryState, TenantState
 from tenancy.web.admin import ModelAdmin, Verb, moment, pill, public_site
 from tenancy.web.forms import ReasonForm
 
@@ -56,29 +60,25 @@ class DeadlineFilter(SimpleListFilter):
         return queryset.filter(wanted[self.value() or ""]) if self.value() in wanted else queryset
 
 
-class OfTenant(AutocompleteSelectFilter):
-    """A tenant, found by typing: a list of a thousand is no choice."""
-
-    title = _("tenant")
-
-
 @register(Deadline, site=public_site)
 class DeadlineAdmin(ModelAdmin):
     title = _("Deadlines")
     icon = "schedule"
     section = MACHINERY
     read_action = "deadline.read"
-    list_display = ["due", "tenant", "kind", "subject", "standing", "attempts", "error"]
+    list_display = ["due", "tenant", "what", "subject", "standing", "attempts", "error"]
     list_filter = [DeadlineFilter, ("tenant", OfTenant)]
     list_filter_submit = True
     list_select_related = ["tenant"]
     search_fields = ["kind", "subject", "tenant__slug"]
+    date_hierarchy = "due_at"
     ordering = ["wake_at", "id"]
+    empty = _("Nothing waits for its time.")
     fields = [
         ("tenant", "standing"),
-        ("kind", "subject"),
-        ("due_at", "wake_at", "dead_at"),
-        "attempts",
+        ("what", "subject"),
+        ("due", "wake_at"),
+        ("attempts", "dead_at"),
         "last_error",
     ]
     verbs = [
@@ -95,6 +95,10 @@ class DeadlineAdmin(ModelAdmin):
             "deadline.replay",
         )
     ]
+
+    @display(description=_("kind"), ordering="kind")
+    def what(self, row: Deadline) -> SafeString:
+        return event_name(row.kind)
 
     @display(description=_("due at"), ordering="due_at")
     def due(self, row: Deadline) -> SafeString | str:
@@ -115,22 +119,110 @@ class DeadlineAdmin(ModelAdmin):
         return Truncator(row.last_error).chars(80)
 
 
+# ---- what runs regularly ------------------------------------------------------------------------------------------
+
+FEW_PERIODS = 3
+"""So many of its periods may pass before a task that did not run is late."""
+WRITTEN_AFTER = timedelta(minutes=5)
+"""Beat keeps what it ran in mind and writes it every three minutes: what the database says is so old at most."""
+
+
+def _next_after(task: PeriodicTask, at: datetime) -> datetime | None:
+    """When `task` is due after it ran at `at`; None for a schedule that does not repeat."""
+    repeats = task.schedule
+    if isinstance(repeats, crontab):
+        begin, wait, _now = repeats.remaining_delta(at)
+        return begin + wait
+    every: timedelta | None = getattr(repeats, "run_every", None)
+    return at + every if every else None
+
+
+def late_since(task: PeriodicTask, now: datetime) -> datetime | None:
+    """When `task` should have run, if it is on and has missed FEW_PERIODS; else None."""
+    if not task.enabled:
+        return None
+    ran = max(filter(None, [task.last_run_at, task.date_changed]), default=None)
+    due = first = _next_after(task, ran) if ran else None
+    for _period in range(FEW_PERIODS - 1):
+        due = _next_after(task, due) if due else None
+    return first if due and now > due + WRITTEN_AFTER else None
+
+
+def late_tasks(now: datetime) -> list[int]:
+    """The periodic tasks that are late, by their keys. One query: there are a handful of tasks."""
+    tasks = PeriodicTask.objects.filter(enabled=True).select_related(*SCHEDULES)
+    return [task.pk for task in tasks if late_since(task, now)]
+
+
+SCHEDULES = ("interval", "crontab", "solar", "clocked")
+
+
+class LateFilter(SimpleListFilter):
+    title = _("state")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("late", _("late")), ("off", _("switched off"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "late":
+            return queryset.filter(pk__in=late_tasks(timezone.now()))
+        return queryset.filter(enabled=False) if self.value() == "off" else queryset
+
+
+def _switch_on(row: PeriodicTask, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
+    services.switch_task(task=row, enabled=True, reason=cleaned["reason"], by=by, now=now)
+    return _("%(task)s runs again.") % {"task": row.name}
+
+
+def _switch_off(row: PeriodicTask, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
+    services.switch_task(task=row, enabled=False, reason=cleaned["reason"], by=by, now=now)
+    return _("%(task)s is off: it does not run until somebody switches it on.") % {"task": row.name}
+
+
 @register(PeriodicTask, site=public_site)
 class PeriodicTaskAdmin(ModelAdmin):
     title = _("Periodic tasks")
     icon = "update"
     section = MACHINERY
     read_action = "deadline.read"
-    list_display = ["name", "calls", "enabled", "schedule", "last_run", "total_run_count"]
-    list_filter = ["enabled"]
-    list_select_related = ["interval", "crontab", "solar", "clocked"]
+    list_display = ["name", "calls", "standing", "rhythm", "last_run", "next_run"]
+    list_filter = [LateFilter]
+    list_select_related = SCHEDULES
     search_fields = ["name", "task"]
+    ordering = ["name"]
     fields = [
         ("name", "calls"),
-        ("enabled", "schedule"),
-        ("last_run_at", "total_run_count", "date_changed"),
+        ("standing", "rhythm"),
+        ("last_run", "next_run"),
+        "total_run_count",
         ("args", "kwargs"),
         "description",
+    ]
+    empty = _("Beat has not started yet: it writes its tasks here.")
+    verbs = [
+        Verb(
+            "switch-off",
+            _("Switch off…"),
+            "schedule.change",
+            _switch_off,
+            ReasonForm,
+            "pause",
+            ActionVariant.DANGER,
+            _("What it does is not done until it is on again: without the sweep no breach is told."),
+            lambda row: row.enabled,
+        ),
+        Verb(
+            "switch-on",
+            _("Switch on…"),
+            "schedule.change",
+            _switch_on,
+            ReasonForm,
+            "play_arrow",
+            ActionVariant.PRIMARY,
+            "",
+            lambda row: not row.enabled,
+        ),
     ]
 
     @display(description=_("task"), ordering="task")
@@ -138,9 +230,84 @@ class PeriodicTaskAdmin(ModelAdmin):
         return str(row.task)
 
     @display(description=_("schedule"))
-    def schedule(self, row: PeriodicTask) -> str:
+    def rhythm(self, row: PeriodicTask) -> str:
         return str(row.scheduler)
+
+    @display(description=_("state"), ordering="enabled")
+    def standing(self, row: PeriodicTask) -> SafeString:
+        if not row.enabled:
+            return pill(_("switched off"), "soon")
+        now = timezone.now()
+        if since := late_since(row, now):
+            return pill(_("late: was due %(time)s ago") % {"time": timesince(since, now, depth=1)}, "late")
+        return pill(
+            _("in time") if row.last_run_at else _("has not run yet"), "ok" if row.last_run_at else ""
+        )
 
     @display(description=_("last run"), ordering="last_run_at")
     def last_run(self, row: PeriodicTask) -> SafeString | str:
         return moment(row.last_run_at)
+
+    @display(description=_("next run"))
+    def next_run(self, row: PeriodicTask) -> Any:
+        if not row.enabled:
+            return "–"
+        now = timezone.now()
+        due = _next_after(row, row.last_run_at) if row.last_run_at else None
+        if due is None or due <= now:
+            return _("any moment")
+        return _("in %(time)s") % {"time": timeuntil(due, now, depth=1)}
+
+
+def lease_ended(now: datetime) -> Q:
+    """Deliveries whose dispatcher did not come back, and that no other has taken up for a few of its runs."""
+    grace = FEW_PERIODS * timedelta(seconds=settings.THRESHOLDS.delivery.EVERY_SECONDS)
+    return Q(state=DeliveryState.LEASED, leased_until__lt=now - grace)
+
+
+class LeaseFilter(SimpleListFilter):
+    title = _("dispatcher")
+    parameter_name = "lease"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("ended", _("did not come back"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(lease_ended(timezone.now())) if self.value() == "ended" else queryset
+
+
+# ---- schemas that wait for a tenant -------------------------------------------------------------------------------
+
+REFILLED_AFTER = timedelta(minutes=5)
+"""A tenant takes a spare, and a task that runs every minute puts another in its place; this is ample."""
+
+
+def missing_spares(now: datetime) -> int:
+    """How many spare schemas should have been made and were not."""
+    customers = Tenant.objects.exclude(schema_name=PUBLIC)
+    if customers.filter(created_at__gt=now - REFILLED_AFTER).exists():
+        return 0
+    ready = SpareSchema.objects.filter(leaf_hash=provisioning.leaf_hash(shared=False)).count()
+    return max(0, settings.THRESHOLDS.provisioning.SPARE_SCHEMAS - ready)
+
+
+@register(SpareSchema, site=public_site)
+class SpareSchemaAdmin(ModelAdmin):
+    title = _("Spare schemas")
+    icon = "inventory_2"
+    section = MACHINERY
+    read_action = "deadline.read"
+    list_display = ["name", "standing", "created"]
+    ordering = ["created_at", "id"]
+    fields = ["name", "standing", "created"]
+    empty = _("No schema is ready: a new tenant waits until one is built. Look at the task refill-spares.")
+
+    @display(description=_("state"))
+    def standing(self, row: SpareSchema) -> SafeString:
+        if row.leaf_hash == provisioning.leaf_hash(shared=False):
+            return pill(_("ready"), "ok")
+        return pill(_("of other migrations"))
+
+    @display(description=_("created at"), ordering="created_at")
+    def created(self, row: SpareSchema) -> SafeString | str:
+        return moment(row.created_at)

@@ -9,7 +9,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from tenancy.admin.filters import SinceFilter
 from tenancy.admin.sections import RECORDS
+from tenancy.admin.verbs import VerbFilter, event_name
 from tenancy.journal.models import Event
 from tenancy.models import OperatorEvent, User
 from tenancy.web.admin import ModelAdmin, moment, public_site, tenant_site
@@ -20,19 +22,20 @@ class JournalAdmin(ModelAdmin):
 
     icon = "menu_book"
     section = RECORDS
-    list_display = ["number", "when", "who", "verb", "subject", "what"]
-    list_filter = ["verb", "actor_kind", "result"]
+    list_display = ["number", "when", "who", "event", "subject", "what"]
+    list_filter = [SinceFilter, VerbFilter, "actor_kind", "result"]
+    list_filter_submit = True
     search_fields = ["verb", "subject", "actor_name"]
     date_hierarchy = "at"
     ordering = ["-seq"]
     fields = [
-        ("number", "at"),
+        ("number", "when"),
         ("who", "grant_id"),
-        ("verb", "subject"),
+        ("event", "subject"),
         "what",
         ("result", "log_ref"),
         ("request_id", "key"),
-        "hash",
+        "proof",
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -44,6 +47,10 @@ class JournalAdmin(ModelAdmin):
     def number(self, row: Any) -> int:
         seq: int = row.seq
         return seq
+
+    @display(description=_("hash"))
+    def proof(self, row: Any) -> str:
+        return str(row.hash)
 
     @display(description=_("journal key"))
     def key(self, row: Any) -> str:
@@ -60,6 +67,10 @@ class JournalAdmin(ModelAdmin):
         name = row.person or f"#{row.actor_id}"
         return f"{name} ({row.get_actor_kind_display()})"
 
+    @display(description=_("event"), ordering="verb")
+    def event(self, row: Any) -> SafeString:
+        return event_name(row.verb)
+
     @display(description=_("what changed"))
     def what(self, row: Any) -> SafeString | str:
         facts = [(key, value) for key, value in row.data.items() if value not in ("", None, [], {})]
@@ -69,6 +80,7 @@ class JournalAdmin(ModelAdmin):
 @register(OperatorEvent, site=public_site)
 class OperatorJournalAdmin(JournalAdmin):
     title = _("Operators' journal")
+    empty = _("Nothing was done in the operations console yet.")
     read_action = "operator_journal.read"
 
 

@@ -1,16 +1,18 @@
 """What several verbs check before they write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 from zoneinfo import available_timezones
 
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC, current_tenant, in_tenant
-from tenancy.errors import Invalid, NotFound
-from tenancy.models import Tenant
-from tenancy.states import ActorKind
+from tenancy.errors import Conflict, Invalid, NotFound
+from tenancy.models import Tenant, User
+from tenancy.states import ActorKind, StaffRole
 
 
 def text(value: str, field: str, *, longest: int) -> str:
@@ -30,6 +32,15 @@ def choice(value: str, field: str, allowed: Sequence[str]) -> str:
         why = _("Must be one of: %(allowed)s.") % {"allowed": ", ".join(allowed)}
         raise Invalid(_("This choice does not exist."), fields={field: [why]})
     return value
+
+
+def keep_platform(user: User) -> None:
+    """Lock those who work as `platform`. Raises Conflict when `user` is the only one: nobody could name another."""
+    platform = User.objects.filter(staff_role=StaffRole.PLATFORM, is_active=True)
+    locked = list(platform.select_for_update().order_by("pk").values_list("pk", flat=True))
+    if locked == [user.pk]:
+        why = _("This is the last person in the role platform. Give it to somebody else first.")
+        raise Conflict(why, state=StaffRole.PLATFORM, code="last_platform")
 
 
 @cache
@@ -58,3 +69,10 @@ def customer(tenant: Tenant) -> None:
         raise Invalid(
             _("The operations console is not a tenant."), fields={"tenant": [_("Choose a tenant.")]}
         )
+
+
+def changes(old: Model, seen: Model, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """What of `wanted` is not in `old`, the locked row, yet. Raises Conflict when `old` is not what the caller saw."""
+    if any(str(getattr(old, name)) != str(getattr(seen, name)) for name in wanted):
+        raise Conflict(_("Somebody changed this meanwhile. Look at it again."), code="changed_meanwhile")
+    return {name: value for name, value in wanted.items() if str(getattr(old, name)) != value}

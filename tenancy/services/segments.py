@@ -36,6 +36,23 @@ def create_segment(*, key: str, name: str, by: Actor, now: datetime) -> Segment:
     return segment
 
 
+def rename_segment(*, segment: Segment, name: str, by: Actor, now: datetime) -> bool:
+    """Call a segment otherwise; its key stays. False when it is called so already.
+
+    Raises NotAllowed, Invalid for a name that cannot be, Conflict when it is not called as `segment` says any more.
+    """
+    require(by, "segment.change")
+    name = guards.text(name, "name", longest=80)
+    with atomic():
+        old = Segment.objects.select_for_update().get(pk=segment.pk)
+        changed = guards.changes(old, segment, {"name": name})
+        if not changed:
+            return False
+        Segment.objects.filter(pk=old.pk).update(**changed)
+        emit("segment.renamed", old, by=by, now=now, data={"name": [old.name, name]}, schema=PUBLIC)
+    return True
+
+
 def move_to_segment(*, tenant: Tenant, segment: Segment | None, by: Actor, now: datetime) -> None:
     """Put a tenant into a segment, or into none. Flags set for a segment before stay as they are in the tenant.
 

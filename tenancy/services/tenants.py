@@ -76,6 +76,34 @@ def create_tenant(
     return tenant
 
 
+def change_tenant(
+    *, tenant: Tenant, name: str, time_zone: str, language: str, by: Actor, now: datetime
+) -> bool:
+    """Give a tenant another name, time zone or language; slug and host stay. False when it has all of these already.
+
+    Raises NotAllowed, Invalid for what cannot be, Conflict when it is purged, or not as `tenant` says any more.
+    """
+    require(by, "tenant.change")
+    guards.customer(tenant)
+    wanted = {
+        "name": guards.text(name, "name", longest=120),
+        "time_zone": guards.zone(time_zone),
+        "language": guards.choice(language, "language", Language.values),
+    }
+    with atomic():
+        old = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        if old.state == TenantState.PURGED:
+            raise _elsewhere(tenant)
+        changed = guards.changes(old, tenant, wanted)
+        if not changed:
+            return False
+        Tenant.objects.filter(pk=old.pk).update(**changed)
+        data = {name: [str(getattr(old, name)), value] for name, value in changed.items()}
+        emit("tenant.changed", old, by=by, now=now, data=data, schema=PUBLIC)
+        hosts.forget()
+    return True
+
+
 def ensure_public_tenant(now: datetime) -> Tenant:
     """The row and the host that stand for the operations console; made if missing."""
     with atomic():

@@ -34,6 +34,7 @@ from hypercare.states import (
 )
 from project.demo import cases, data, logins, run, seed, talk
 from project.management.commands import demo
+from tenancy import services as services_of_people
 from tenancy.access import Denied, resolve
 from tenancy.chains import verify
 from tenancy.context import PUBLIC, entering
@@ -41,8 +42,6 @@ from tenancy.errors import Invalid
 from tenancy.models import ApiToken, Deadline, Delivery, OperatorEvent, SupportGrant, Tenant, User
 from tenancy.rules import secret_digest
 from tenancy.states import Role, StaffRole
-
-pytestmark = pytest.mark.xdist_group("demo")  # its history is played once
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 PLANS = tuple(
@@ -283,6 +282,12 @@ def test_the_notes_have_their_shape_and_tokens_that_work(demo_acme, demo_plans, 
     assert set(written["console"]) == {"url", "logins"}
     assert written["console"]["url"] == "http://localhost:8123/admin/"
     assert [login["role"] for login in written["console"]["logins"]] == ["support", "release", "platform"]
+    for login in written["console"]["logins"]:
+        user = User.objects.get(email=login["email"])
+        assert services_of_people.totp_secret(user) == login["totp_secret"]
+        code = logins.code(login["email"], now=NOW)
+        assert services_of_people.spend_code(user=user, code=code, now=NOW)
+    assert logins.code(written["tenants"][0]["logins"][0]["email"], now=NOW) == ""
     acme = written["tenants"][0]
     assert set(acme) == {"slug", "url", "projects", "logins"}
     assert acme["url"] == "http://demo-acme.localhost:8123/"

@@ -17,8 +17,6 @@ from project import embedded
 
 NAMES = ("DATABASE_URL", "BROKER_URL", "CACHE_URL")
 
-pytestmark = pytest.mark.xdist_group("embedded")  # one cluster for all of them
-
 
 @pytest.fixture
 def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
