@@ -15,9 +15,10 @@ class HypercareConfig(AppConfig):
         from tenancy import deadlines, permissions  # noqa: PLC0415
         from tenancy.context import current_tenant  # noqa: PLC0415
         from tenancy.deliveries import Form, each, register_message  # noqa: PLC0415
-        from tenancy.services import offer_scopes  # noqa: PLC0415
+        from tenancy.services import name_verbs, offer_scopes  # noqa: PLC0415
 
         permissions.declare(RULES)
+        name_verbs(services.VERBS)
         offer_scopes(
             lambda actor: list(Project.objects.visible_to(actor, current_tenant()).values_list("pk", "name"))
         )

@@ -1,5 +1,25 @@
 """The tenant's console: incidents with their clocks, change requests, and the projects and people around them."""
 
-from hypercare.admin import changes, incidents, overview, projects
+from hypercare.admin import (
+    backlog,
+    changes,
+    incidents,
+    landscape,
+    overview,
+    policies,
+    projects,
+    sheets,
+    views,
+)
 
-__all__ = ["changes", "incidents", "overview", "projects"]
+__all__ = [
+    "backlog",
+    "changes",
+    "incidents",
+    "landscape",
+    "overview",
+    "policies",
+    "projects",
+    "sheets",
+    "views",
+]

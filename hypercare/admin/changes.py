@@ -1,39 +1,29 @@
-"""The tenant's console: change requests, what the board says of them, and their verbs."""
+"""The tenant's console: change requests, and what the board says of them."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
-from django.contrib.admin import SimpleListFilter, display, register
+from django.contrib.admin import display, register
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.enums import ActionVariant
 
 from hypercare import services
-from hypercare.admin.incidents import WORK, Cleaned, ProjectFilter
+from hypercare.admin.boards import board_in_words
+from hypercare.admin.change_verbs import LIST_VERBS, VERBS
+from hypercare.admin.filters import ModuleFilter, ProjectFilter, RequesterFilter, VoteFilter
+from hypercare.admin.incidents import WORK
 from hypercare.admin.looks import severity_badge
 from hypercare.admin.stories import story_of
-from hypercare.forms import ChangeForm, DraftForm, ImplementForm, RejectForm
 from hypercare.models import ChangeRequest, ChangeVote
 from hypercare.states import ChangeState, Vote
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.permissions import may, may_ever
-from tenancy.web.admin import (
-    Inline,
-    Made,
-    MemberFilter,
-    ModelAdmin,
-    Verb,
-    actor_in,
-    pill,
-    tenant_site,
-)
+from tenancy.web.admin import Inline, ModelAdmin, Verb, actor_in, pill, tenant_site
 from tenancy.web.authentication import actor_of
 
 STATE_TONES = {
@@ -43,55 +33,6 @@ STATE_TONES = {
     ChangeState.CLOSED: "ok",
 }
 VOTE_TONES = {Vote.APPROVE: "ok", Vote.REJECT: "late"}
-
-
-# ---- verbs ------------------------------------------------------------------------------------------------------
-
-
-def _draft(row: None, cleaned: Cleaned, *, by: Actor, now: datetime) -> Made:
-    change = services.draft_change(**cleaned, by=by, now=now)
-    return Made(_("%(key)s is drafted.") % {"key": change.key}, change)
-
-
-def _edit(row: ChangeRequest, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    services.edit_change(change=row, **cleaned, by=by, now=now)
-    return _("%(key)s is changed.") % {"key": row.key}
-
-
-def _move(service: Callable[..., ChangeRequest]) -> Callable[..., str]:
-    """The verb that calls `service` with what its form asks for."""
-
-    def call(row: ChangeRequest, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-        given: Mapping[str, Any] = {name: value for name, value in cleaned.items() if value is not None}
-        moved = service(change=row, **given, by=by, now=now)
-        said = {"key": moved.key, "state": moved.get_state_display()}
-        return _("%(key)s: %(state)s.") % said
-
-    return call
-
-
-# ---- lists ------------------------------------------------------------------------------------------------------
-
-
-class VoteFilter(SimpleListFilter):
-    """What waits for the actor's own vote."""
-
-    title = _("my vote")
-    parameter_name = "my_vote"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("due", _("waits for my vote"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        user_id = actor_of(request).user_id
-        if self.value() != "due":
-            return queryset
-        return queryset.filter(services.waits_for_vote_of(user_id)) if user_id else queryset.none()
-
-
-class RequesterFilter(MemberFilter):
-    title = _("requested by")
-    parameter_name = "requested_by"
 
 
 class VoteInline(Inline):
@@ -127,103 +68,35 @@ class ChangeRequestAdmin(ModelAdmin):
         "planned",
     ]
     list_display_links = ["what"]
-    list_filter = [VoteFilter, "state", "severity", "change_type", ProjectFilter, RequesterFilter]
+    list_filter = [
+        VoteFilter,
+        "state",
+        "severity",
+        "change_type",
+        ProjectFilter,
+        ModuleFilter,
+        RequesterFilter,
+        "planned_implementation_date",
+    ]
+    empty = _("Nothing has been asked to be changed yet.")
     search_fields = ["title", "number", "affected_module"]
     search_help_text = _("A number, or words of the title")
     date_hierarchy = "created_at"
+    change_form_before_template = "console/change_board.html"
     change_form_outer_after_template = "console/timeline.html"
     inlines = [VoteInline]
-    list_verbs = [
-        Verb(
-            "draft",
-            _("New change request…"),
-            "change.draft",
-            _draft,
-            DraftForm,
-            "add",
-            ActionVariant.PRIMARY,
-            _("A draft: the board sees it to decide on when it is submitted."),
-        )
-    ]
-    verbs = [
-        Verb(
-            "submit",
-            _("Submit to the board"),
-            "change.submit",
-            _move(services.submit_change),
-            icon="send",
-            variant=ActionVariant.PRIMARY,
-            explain=_("The members of the change board are asked by mail."),
-        ),
-        Verb(
-            "approve",
-            _("Approve"),
-            "change.decide",
-            _move(services.approve_change),
-            icon="thumb_up",
-            variant=ActionVariant.SUCCESS,
-            explain=_("Your vote for it. It is approved when as many have approved as the project needs."),
-        ),
-        Verb(
-            "reject",
-            _("Reject…"),
-            "change.decide",
-            _move(services.reject_change),
-            RejectForm,
-            "thumb_down",
-            ActionVariant.DANGER,
-            _("One vote against it rejects it."),
-        ),
-        Verb(
-            "start",
-            _("Start"),
-            "change.start",
-            _move(services.start_change),
-            icon="play_arrow",
-            variant=ActionVariant.PRIMARY,
-            explain=_("Work on what the board approved begins. It cannot be edited any more."),
-        ),
-        Verb(
-            "implement",
-            _("Implemented…"),
-            "change.implement",
-            _move(services.implement_change),
-            ImplementForm,
-            "task_alt",
-            ActionVariant.SUCCESS,
-        ),
-        Verb(
-            "close",
-            _("Close"),
-            "change.close",
-            _move(services.close_change),
-            icon="done_all",
-            variant=ActionVariant.SUCCESS,
-        ),
-        Verb(
-            "redraft",
-            _("Make a draft again"),
-            "change.change",
-            _move(services.redraft_change),
-            icon="undo",
-            explain=_("What the board said stays written; the votes do not count any more."),
-        ),
-        Verb(
-            "edit",
-            _("Edit…"),
-            "change.change",
-            _edit,
-            ChangeForm,
-            "edit",
-            explain=_("An edit makes the votes void; what was approved goes back to the board."),
-        ),
-    ]
+    list_verbs = LIST_VERBS
+    verbs = VERBS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeRequest]:
         seen = ChangeRequest.objects.visible_to(actor_of(request), current_tenant())
         valid = Q(votes__vote=Vote.APPROVE, votes__voided_at=None)
+        user_id = actor_of(request).user_id
+        is_due = services.waits_for_vote_of(user_id) if user_id else Q(pk__isnull=True)
         counted = seen.annotate(
-            approvals=Count("votes", filter=valid, distinct=True), needed=F("project__change_quorum")
+            approvals=Count("votes", filter=valid, distinct=True),
+            needed=F("project__change_quorum"),
+            waits_for_me=Case(When(is_due, then=Value(True)), default=Value(False)),
         )
         return counted.select_related("project", "requested_by", "approved_by", "rejected_by").order_by(
             "-number"
@@ -275,7 +148,12 @@ class ChangeRequestAdmin(ModelAdmin):
 
     def _story(self, row: ChangeRequest, by: Actor) -> dict[str, Any]:
         events = list(services.change_timeline(change=row, by=by))
-        return {"title": row.key, "subtitle": row.title, "timeline": story_of(events, by=by)}
+        return {
+            "title": row.key,
+            "subtitle": row.title,
+            "board": board_in_words(row, by),
+            "timeline": story_of(events, by=by),
+        }
 
     # -- who may what: the board's verbs depend on the row, not on the role alone
 
@@ -290,16 +168,10 @@ class ChangeRequestAdmin(ModelAdmin):
     ) -> list[Any]:
         actor = actor_in(request)
         offered = [action for action in actions if actor and may_ever(actor, action.method.verb.action)]
-        row = self.get_object(request, str(object_id)) if object_id is not None and offered else None
-        if row is None or actor is None:
-            return offered if object_id is None else []
-        allowed = services.allowed_actions(
-            row,
-            by=actor,
-            on_board=actor.user_id in services.board_of(row.project),
-            has_voted=row.votes.filter(user=actor.user_id, voided_at=None).exists(),
-        )
-        return [action for action in offered if action.method.verb.name in allowed]
+        if object_id is None or not offered:
+            return offered
+        row = self.get_object(request, str(object_id))
+        return [action for action in offered if row is not None and action.method.verb.available(row)]
 
     # -- columns
 

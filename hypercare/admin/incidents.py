@@ -1,44 +1,46 @@
-"""The tenant's console: incidents with their clocks, what is said about them, and their verbs."""
+"""The tenant's console: incidents, worst first, with their clocks and what is said about them."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, cast
 
-from django.contrib.admin import SimpleListFilter, display, register
+from django.contrib.admin import display, register
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 from django.db.models.functions import Least
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.enums import ActionVariant
 
 from hypercare import services
-from hypercare.admin.looks import clock_view, duration, read_clocks, severity_badge
-from hypercare.admin.stories import story_of
-from hypercare.forms import (
-    AssignForm,
-    CommentForm,
-    ReopenForm,
-    ReportForm,
-    ResolveForm,
-    SeverityForm,
-    WaitForm,
+from hypercare.admin.filters import (
+    AssigneeFilter,
+    BreachFilter,
+    DueFilter,
+    ModuleFilter,
+    ProjectFilter,
+    ReopenedFilter,
+    ReportedFilter,
+    WaitingFilter,
 )
-from hypercare.models import Incident, IncidentQuerySet, Project
-from hypercare.states import DONE_STATES, OPEN_STATES, ClockKind, IncidentState, Severity
+from hypercare.admin.incident_verbs import AT_HAND, LIST_VERBS, VERBS
+from hypercare.admin.looks import clock_view, duration, read_clocks, severity_badge, verb_url
+from hypercare.admin.stories import story_of
+from hypercare.forms.incidents import CommentForm
+from hypercare.models import Incident, IncidentQuerySet
+from hypercare.states import OPEN_STATES, ClockKind, IncidentState
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
-from tenancy.models import User
-from tenancy.web.admin import Made, MemberFilter, ModelAdmin, Verb, pill, tenant_site
+from tenancy.permissions import may
+from tenancy.web.admin import ModelAdmin, Verb, edits, pill, tenant_site
 from tenancy.web.authentication import actor_of
+from tenancy.web.forms import VerbForm
 
 WORK = _("Work")
-
-Cleaned = Mapping[str, Any]
 
 
 def by_urgency(incidents: "QuerySet[Incident]") -> "QuerySet[Incident]":
@@ -63,138 +65,6 @@ STATE_TONES = {
 }
 
 
-# ---- verbs ------------------------------------------------------------------------------------------------------
-
-
-def _report(row: None, cleaned: Cleaned, *, by: Actor, now: datetime) -> Made:
-    incident = services.report_incident(**cleaned, by=by, now=now)
-    return Made(_("%(key)s is open; its clocks run.") % {"key": incident.key}, incident)
-
-
-def _respond(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    services.respond_first(incident=row, by=by, now=now)
-    return _("%(key)s has its first response and is in progress.") % {"key": row.key}
-
-
-def _assign(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    who: User | None = cleaned["assigned_to_id"]
-    services.assign(
-        incident=row,
-        assigned_to_id=who.pk if who else None,
-        support_level=cleaned["support_level"] or None,
-        by=by,
-        now=now,
-    )
-    if who is None:
-        return _("%(key)s is nobody's now.") % {"key": row.key}
-    return _("%(key)s is assigned to %(name)s.") % {"key": row.key, "name": who.name}
-
-
-def _resolve(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    services.resolve(
-        incident=row,
-        root_cause=cleaned["root_cause"],
-        resolution_notes=cleaned["resolution_notes"],
-        root_cause_category=cleaned["root_cause_category"] or None,
-        by=by,
-        now=now,
-    )
-    return _("%(key)s is resolved.") % {"key": row.key}
-
-
-def _comment(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    internal = cleaned["audience"] == CommentForm.INTERNAL
-    services.add_comment(incident=row, content=cleaned["content"], is_internal=internal, by=by, now=now)
-    if internal:
-        return _("Said about %(key)s, internally.") % {"key": row.key}
-    return _("Said about %(key)s; the customer sees it.") % {"key": row.key}
-
-
-def _wait(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    owner: User = cleaned["owner_id"]
-    services.wait(incident=row, reason=cleaned["reason"], owner_id=owner.pk, by=by, now=now)
-    return _("%(key)s waits for %(name)s.") % {"key": row.key, "name": owner.name}
-
-
-def _resume(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    services.resume(incident=row, by=by, now=now)
-    return _("%(key)s goes on, and its clock with it.") % {"key": row.key}
-
-
-def _close(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    services.close(incident=row, by=by, now=now)
-    return _("%(key)s is closed.") % {"key": row.key}
-
-
-def _reopen(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    services.reopen(incident=row, reason=cleaned["reason"], by=by, now=now)
-    return _("%(key)s is in progress again.") % {"key": row.key}
-
-
-def _change_severity(row: Incident, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
-    changed = services.change_incident(incident=row, severity=cleaned["severity"], by=by, now=now)
-    said = {"key": row.key, "severity": Severity(changed.severity).label}
-    return _("%(key)s is %(severity)s now.") % said
-
-
-# ---- incidents --------------------------------------------------------------------------------------------------
-
-
-class BreachFilter(SimpleListFilter):
-    """Computed from deadlines and now, not from what the sweep has recorded."""
-
-    title = _("breached")
-    parameter_name = "breached"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("now", _("open and breached")), ("ever", _("breached, open or not")), ("no", _("in time"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        breached = Incident.objects.all().is_breached(timezone.now())
-        wanted = {"now": breached & Q(state__in=OPEN_STATES), "ever": breached, "no": ~breached}
-        return queryset.filter(wanted[self.value() or ""]) if self.value() in wanted else queryset
-
-
-class ProjectFilter(SimpleListFilter):
-    """One of the projects that the actor sees."""
-
-    title = _("project")
-    parameter_name = "project"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        seen = Project.objects.visible_to(actor_of(request), current_tenant())
-        return [(str(pk), name) for pk, name in seen.values_list("pk", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() is None:
-            return queryset
-        known = self.value() in dict(self.lookup_choices)
-        return queryset.filter(project=self.value()) if known else queryset.none()
-
-
-class ReopenedFilter(SimpleListFilter):
-    """Whether it came back."""
-
-    title = _("reopened")
-    parameter_name = "reopened"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("reopened")), ("no", _("never reopened"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        again = Q(reopened_count__gt=0)
-        wanted = {"yes": again, "no": ~again}
-        return queryset.filter(wanted[self.value() or ""]) if self.value() in wanted else queryset
-
-
-class AssigneeFilter(MemberFilter):
-    title = _("assigned to")
-    parameter_name = "assigned_to"
-
-
-BULK = "incident.bulk_change"
-
-
 @register(Incident, site=tenant_site)
 class IncidentAdmin(ModelAdmin):
     title = _("Incidents")
@@ -212,121 +82,38 @@ class IncidentAdmin(ModelAdmin):
         "resolution_clock",
     ]
     list_display_links = ["what"]
-    list_filter = [BreachFilter, "state", "severity", ProjectFilter, AssigneeFilter, ReopenedFilter]
+    list_filter = [
+        AssigneeFilter,
+        BreachFilter,
+        DueFilter,
+        "state",
+        "severity",
+        "support_level",
+        ProjectFilter,
+        ModuleFilter,
+        WaitingFilter,
+        ReopenedFilter,
+        ReportedFilter,
+    ]
+    empty = _("No incident has been reported yet. A quiet start.")
     list_select_related = ["project", "assigned_to", "waiting_owner"]
     search_fields = ["title", "number", "affected_module"]
     search_help_text = _("A number, or words of the title")
     date_hierarchy = "created_at"
     change_form_before_template = "console/incident_clocks.html"
     change_form_outer_after_template = "console/incident_story.html"
-    list_verbs = [
-        Verb(
-            "report",
-            _("Report incident…"),
-            "incident.report",
-            _report,
-            ReportForm,
-            "add",
-            ActionVariant.PRIMARY,
-            _("Its clocks start at once, with the times of its severity."),
-        )
-    ]
-    verbs = [
-        Verb(
-            "respond",
-            _("Respond first"),
-            "incident.respond",
-            _respond,
-            icon="reply",
-            variant=ActionVariant.PRIMARY,
-            explain=_("Says that somebody is on it: the response clock stops and work is in progress."),
-            available=lambda row: row.is_open and row.first_response_at is None,
-            bulk=BULK,
-        ),
-        Verb(
-            "assign",
-            _("Assign…"),
-            "incident.assign",
-            _assign,
-            AssignForm,
-            "person_add",
-            available=lambda row: row.is_open,
-            bulk=BULK,
-        ),
-        Verb(
-            "resolve",
-            _("Resolve…"),
-            "incident.resolve",
-            _resolve,
-            ResolveForm,
-            "task_alt",
-            ActionVariant.SUCCESS,
-            available=lambda row: row.is_open,
-            bulk=BULK,
-        ),
-        Verb(
-            "comment",
-            _("Comment…"),
-            "incident.comment",
-            _comment,
-            CommentForm,
-            "chat",
-        ),
-        Verb(
-            "wait",
-            _("Wait for somebody…"),
-            "incident.wait",
-            _wait,
-            WaitForm,
-            "hourglass_empty",
-            explain=_(
-                "The resolution clock is paused until work goes on. Who has to answer is told by mail."
-            ),
-            available=lambda row: row.state in (IncidentState.OPEN, IncidentState.IN_PROGRESS),
-        ),
-        Verb(
-            "resume",
-            _("Go on"),
-            "incident.resume",
-            _resume,
-            icon="play_arrow",
-            variant=ActionVariant.PRIMARY,
-            explain=_("The answer is there: the resolution clock runs on from where it was paused."),
-            available=lambda row: row.state == IncidentState.WAITING,
-            bulk=BULK,
-        ),
-        Verb(
-            "severity",
-            _("Change severity…"),
-            "incident.change",
-            _change_severity,
-            SeverityForm,
-            "priority_high",
-            explain=_("Both clocks get the times of the new severity; what has elapsed stays elapsed."),
-            available=lambda row: row.is_open,
-        ),
-        Verb(
-            "close",
-            _("Close"),
-            "incident.close",
-            _close,
-            icon="done_all",
-            variant=ActionVariant.SUCCESS,
-            explain=_("Ends the story. Who reported it is told by mail."),
-            available=lambda row: row.state == IncidentState.RESOLVED,
-            bulk=BULK,
-        ),
-        Verb(
-            "reopen",
-            _("Reopen…"),
-            "incident.reopen",
-            _reopen,
-            ReopenForm,
-            "replay",
-            explain=_("Work goes on, and the resolution clock runs on from where it stopped."),
-            available=lambda row: row.state in DONE_STATES,
-        ),
-    ]
+    list_verbs = LIST_VERBS
+    verbs = VERBS
+
+    class Media:
+        css = {"all": ["hypercare/work.css"]}
+
+    def __init__(self, model: type[Incident], admin_site: Any):
+        super().__init__(model, admin_site)
+        buttons = [f"do_{verb.name}" for verb in self.verbs if verb.name in AT_HAND]
+        others = [f"do_{verb.name}" for verb in self.verbs if verb.name not in AT_HAND]
+        menu: Any = {"title": _("More"), "icon": "more_horiz", "items": others}
+        self.actions_detail = (*buttons, menu)
 
     def get_fields(self, request: HttpRequest, obj: Incident | None = None) -> list[Any]:
         """What says something about this incident: no empty rows for what has not happened."""
@@ -369,10 +156,8 @@ class IncidentAdmin(ModelAdmin):
         """As the API searches: every word, and INC-12 by its number."""
         return cast("IncidentQuerySet", queryset).search(search_term), False
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        page = super().get_changelist_instance(request)
-        read_clocks(page.result_list, timezone.now())
-        return page
+    def prepare(self, rows: Sequence[Any]) -> None:
+        read_clocks(rows, timezone.now())
 
     def change_view(
         self,
@@ -387,17 +172,29 @@ class IncidentAdmin(ModelAdmin):
 
     def _story(self, row: Incident, request: HttpRequest) -> dict[str, Any]:
         now, by = timezone.now(), actor_of(request)
-        said = list(services.comments(incident=row, by=by))
         return {
             "title": row.key,
             "subtitle": row.title,
-            "clocks": [(clock_view(row, clock, now), row) for clock in ClockKind],
-            "comments": said,
-            "comment_url": reverse("admin:hypercare_incident_change", args=[row.pk]).replace(
-                "change/", "do/comment/"
-            ),
+            "clocks": [clock_view(row, clock, now) for clock in ClockKind],
+            "comments": list(services.comments(incident=row, by=by)),
+            "customer": current_tenant().name,
+            "composer": self._composer(row, by),
             "timeline": story_of(list(services.timeline(incident=row, by=by)), by=by),
         }
+
+    def _composer(self, row: Incident, by: Actor) -> dict[str, Any] | None:
+        """What the form for a comment on the page needs; None for those who may only read."""
+        if not may(by, "incident.comment_internally"):
+            return None
+        return {"url": verb_url(row, "comment"), "once": edits.ONCE, "key": edits.new_key()}
+
+    def _page(self, verb: Verb, request: HttpRequest, form: VerbForm, **about: Any) -> TemplateResponse:
+        """A comment that waits to be sent is no mistake: its page says what the button does."""
+        page = super()._page(verb, request, form, **about)
+        if isinstance(form, CommentForm) and form.is_shown_only and page.context_data is not None:
+            page.status_code = HTTPStatus.OK
+            page.context_data["button"] = _("Send to the customer")
+        return page
 
     @display(description=_("severity"), ordering="severity")
     def badge(self, row: Incident) -> SafeString:

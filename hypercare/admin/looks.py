@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.db.models import Model
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -51,6 +54,8 @@ class ClockView:
 
     label: Any
     state: ClockState
+    zone: ZoneInfo
+    """The customer's, in which deadlines are meant."""
 
     @property
     def is_paused(self) -> bool:
@@ -85,21 +90,38 @@ class ClockView:
     def html(self) -> SafeString:
         what, target = self.words
         tone = f"hc-{self.tone}" if self.tone else ""
-        at = self.state.due_at
-        due = (
-            gettext("due %(at)s") % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M %Z")}
-            if at
-            else gettext("paused")
-        )
+        due = gettext("due %(at)s") % {"at": self._due()} if self.state.due_at else gettext("paused")
         return format_html(
             '<span class="hc-clock {}" title="{}"><b>{}</b> {}</span>', tone, due, what, target
+        )
+
+    def _due(self) -> str:
+        """When it is, or was, due: in the viewer's zone, the customer's if that is another, and UTC."""
+        assert self.state.due_at
+        here = timezone.get_current_timezone()
+        zones = {str(zone): zone for zone in (here, self.zone, UTC)}
+        said = (f"{self.state.due_at.astimezone(zone):%Y-%m-%d %H:%M} {name}" for name, zone in zones.items())
+        return " · ".join(said)
+
+    def due(self) -> SafeString:
+        """When it is, or was, due, as the customer's clock says it; the viewer's and UTC are one step away."""
+        at = self.state.due_at
+        if at is None:
+            return format_html("–")
+        return format_html(
+            '<time datetime="{}" title="{}">{} {}</time>',
+            at.isoformat(),
+            self._due(),
+            at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M"),
+            self.zone,
         )
 
 
 def clock_view(row: Incident, clock: ClockKind, now: datetime) -> ClockView:
     """What `clock` says at `now`: as `read_clocks` read it with the other rows, else from the incident's events."""
     known: dict[ClockKind, ClockState] | None = getattr(row, "read_clocks", None)
-    return ClockView(clock.label, known[clock] if known else clocks.read(row, clock, now))
+    state = known[clock] if known else clocks.read(row, clock, now)
+    return ClockView(clock.label, state, row.project.time_zone)
 
 
 def read_clocks(rows: Iterable[Incident], now: datetime) -> None:
@@ -108,3 +130,9 @@ def read_clocks(rows: Iterable[Incident], now: datetime) -> None:
     states = {clock: clocks.read_all(rows, clock, now) for clock in ClockKind}
     for row in rows:
         row.read_clocks = {clock: states[clock][row.pk] for clock in ClockKind}  # type: ignore[attr-defined]
+
+
+def verb_url(row: Model, verb: str) -> str:
+    """Where the form of a row's verb is."""
+    page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return f"{page.removesuffix('change/')}do/{verb}/"

@@ -32,7 +32,9 @@ WORDS = {
     "incident.reported": _("reported it"),
     "incident.first_response": _("gave the first response"),
     "incident.assigned": _("assigned it"),
+    "incident.escalated": _("escalated it"),
     "incident.changed": _("changed it"),
+    "incident.cause_changed": _("wrote down the root cause"),
     "incident.commented": _("commented"),
     "incident.noted": _("commented internally"),
     "incident.waiting": _("waits for an answer"),
@@ -114,6 +116,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "texts": {
         "title": _("title"),
         "description": _("description"),
+        "root_cause": _("root cause"),
+        "resolution_notes": _("what was done"),
         "impact_assessment": _("impact assessment"),
         "rollback_plan": _("rollback plan"),
         "test_evidence": _("test evidence"),

@@ -7,6 +7,7 @@ from hypercare.api.views import changes, clocks, incidents, metrics, policies, p
 INCIDENT = [
     path("first-response", incidents.FirstResponse.as_view(), name="first-response"),
     path("assign", incidents.Assign.as_view(), name="assign"),
+    path("escalate", incidents.Escalate.as_view(), name="escalate"),
     path("wait", incidents.Wait.as_view(), name="wait"),
     path("resume", incidents.Resume.as_view(), name="resume"),
     path("resolve", incidents.Resolve.as_view(), name="resolve"),

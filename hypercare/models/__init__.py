@@ -13,6 +13,7 @@ from hypercare.models.projects import (
     seen_project,
     sees_all,
 )
+from hypercare.models.views import SavedView, SavedViewQuerySet
 
 __all__ = [
     "CODE",
@@ -35,6 +36,8 @@ __all__ = [
     "Project",
     "ProjectMember",
     "ProjectQuerySet",
+    "SavedView",
+    "SavedViewQuerySet",
     "seen_project",
     "sees_all",
 ]

@@ -91,7 +91,8 @@ class Policy(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.project} · {self.valid_from:%Y-%m-%d %H:%M}"
+        begins = self.valid_from.astimezone(self.project.time_zone)
+        return f"{self.project} · {begins:%Y-%m-%d %H:%M}"
 
 
 class PolicyTarget(TenantModel):

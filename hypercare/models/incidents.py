@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hypercare.models.changes import ChangeRequest
 from hypercare.models.projects import Project, sees_all
-from hypercare.rules import fold
+from hypercare.rules import fingerprint, fold
 from hypercare.states import (
     DONE_STATES,
     OPEN_STATES,
@@ -55,6 +55,11 @@ class BacklogItem(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.key} {self.title}"
+
+    @property
+    def version(self) -> int:
+        """Another number once somebody has changed what is edited, for those who edit together."""
+        return fingerprint(self.kind, self.key, self.title, self.url)
 
 
 _NUMBER = re.compile(r"(inc-)?([0-9]{1,18})", re.ASCII | re.IGNORECASE)

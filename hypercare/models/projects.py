@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
 
+from hypercare.rules import fingerprint
 from hypercare.states import SupportLevel
 from tenancy.actors import Actor
 from tenancy.fields import UserRef
@@ -63,6 +64,11 @@ class Program(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def version(self) -> int:
+        """Another number once somebody has changed what is edited, for those who edit together."""
+        return fingerprint(self.code, self.name)
+
 
 class ProjectQuerySet(TenantQuerySet["Project"]):
     def visible_to(self, actor: Actor, tenant: Tenant) -> "ProjectQuerySet":
@@ -113,6 +119,12 @@ class Project(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def version(self) -> int:
+        """Another number once somebody has changed what is edited, for those who edit together."""
+        edited = (self.code, self.name, self.program_id, self.go_live_at, self.hypercare_ends_on)
+        return fingerprint(*edited, self.time_zone, self.change_quorum)
 
 
 def seen_project(pk: UUID, actor: Actor, tenant: Tenant) -> Project | None:

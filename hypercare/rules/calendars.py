@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -88,18 +88,24 @@ class Hours:
         year = _Year()
         day = first.date() - DAY  # elsewhere the year begins and ends on other days
         while day <= last.date():
-            for start, end in self._on(day):
-                year.add(max(first, self._moment(day, start)), min(last, self._moment(day, end)))
+            for start, end in self.on(day):
+                year.add(max(first, self.moment(day, start)), min(last, self.moment(day, end)))
             day += DAY
         return year
 
-    def _on(self, day: date) -> Sequence[Span]:
+    def on(self, day: date) -> Sequence[Span]:
+        """The spans in which it is open on `day`."""
         spans = self.special.get(day)
         if spans is not None:
             return spans
+        return self.regular(day)
+
+    def regular(self, day: date) -> Sequence[Span]:
+        """The spans of `day` if it is not special."""
         return () if day in self.closed else self.weekly[day.weekday()]
 
-    def _moment(self, day: date, minute: int) -> datetime:
+    def moment(self, day: date, minute: int) -> datetime:
+        """When the wall clock first shows that minute of `day`, or a later one, in UTC."""
         days, minutes = divmod(minute, DAY_MINUTES)
         wall = datetime.combine(day + timedelta(days), datetime.min.time(), self.zone)
         wall = wall.replace(hour=minutes // 60, minute=minutes % 60)
@@ -173,7 +179,8 @@ MOST_INTERVALS = 12
 """So many intervals may one day have."""
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00", re.ASCII)
 _FIRST, _LAST = date(2000, 1, 1), date(2100, 12, 31)
-_FIELDS = ("time_zone", "weekly", "country", "subdivision", "closed", "special")
+LONGEST_DAY_NAME = 120
+_FIELDS = ("time_zone", "weekly", "country", "subdivision", "closed", "names", "special")
 Faults = dict[str, list[str | Promise]]
 
 
@@ -185,8 +192,8 @@ def _zones() -> frozenset[str]:
 def read_definition(given: Mapping[str, Any]) -> tuple[dict[str, Any], Faults]:
     """A calendar's definition as it is stored, and what is wrong with `given` by the path of the field at fault.
 
-    Without a fault, `hours_of` reads the definition. Intervals come in order, days once. Whether there are public
-    holidays of the country is not asked here.
+    Without a fault, `hours_of` reads the definition. Intervals come in order, days once; `names`, of closed days, are
+    there if any were given. Whether there are public holidays of the country is not asked here.
     """
     reader = _Reader()
     for name in given:
@@ -200,7 +207,8 @@ def read_definition(given: Mapping[str, Any]) -> tuple[dict[str, Any], Faults]:
         "closed": reader.closed(given.get("closed", [])),
         "special": reader.special(given.get("special", {})),
     }
-    return definition, reader.faults
+    names = reader.names(given.get("names", {}), definition["closed"])
+    return definition | ({"names": names} if names else {}), reader.faults
 
 
 class _Reader:
@@ -240,6 +248,18 @@ class _Reader:
             self.fault("closed", _("A list of at most %(most)d days.") % {"most": MOST_DAYS})
             return []
         return sorted({self._day(day, f"closed[{at}]") for at, day in enumerate(given)})
+
+    def names(self, given: object, closed: Collection[str]) -> dict[str, str]:
+        if not isinstance(given, Mapping) or len(given) > MOST_DAYS:
+            self.fault("names", _("Names by day, at most %(most)d days.") % {"most": MOST_DAYS})
+            return {}
+        for day, name in given.items():
+            if day not in closed:
+                self.fault(f"names.{day}", _("Only a closed day has a name."))
+            elif not isinstance(name, str) or not name.strip() or len(name) > LONGEST_DAY_NAME:
+                why = _("A name of at most %(most)d characters.") % {"most": LONGEST_DAY_NAME}
+                self.fault(f"names.{day}", why)
+        return {str(day): str(given[day]).strip() for day in sorted(given, key=str)}
 
     def special(self, given: object) -> dict[str, list[list[str]]]:
         if not isinstance(given, Mapping) or len(given) > MOST_DAYS:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from hypercare.states import INCIDENT_MOVES, IncidentState
+from hypercare.states import INCIDENT_MOVES, IncidentState, SupportLevel
 
 
 def legal_moves(state: str, *, answered: bool, reopenable: bool) -> tuple[str, ...]:
@@ -20,3 +20,12 @@ def legal_moves(state: str, *, answered: bool, reopenable: bool) -> tuple[str, .
 def may_reopen(closed_at: datetime | None, now: datetime, within: timedelta) -> bool:
     """Whether an incident that was closed at `closed_at` (None: it is not closed) may be reopened at `now`."""
     return closed_at is None or now <= closed_at + within
+
+
+def levels_above(level: str) -> tuple[str, ...]:
+    """The support levels that an incident of `level` may be escalated to, the next one first.
+
+    Without a level it is with L1, where all begin.
+    """
+    levels = SupportLevel.values
+    return tuple(levels[levels.index(level or SupportLevel.L1) + 1 :])

@@ -1,6 +1,6 @@
 """The verbs of hypercare: the only writers of its tables."""
 
-from hypercare.services.backlog import create_backlog_item
+from hypercare.services.backlog import change_backlog_item, create_backlog_item, delete_backlog_item
 from hypercare.services.boards import board_of, set_quorum, waits_for_vote_of
 from hypercare.services.breaches import (
     check_breaches,
@@ -11,26 +11,37 @@ from hypercare.services.breaches import (
     record_breaches,
     warn,
 )
-from hypercare.services.calendars import change_calendar, create_calendar, newest_versions
-from hypercare.services.change_notices import CHANGE_MAILS, write_change
-from hypercare.services.changes import (
-    allowed_actions,
+from hypercare.services.calendars import (
+    change_calendar,
+    countries,
+    create_calendar,
+    holiday_names,
+    newest_versions,
+    sketch,
+)
+from hypercare.services.change_moves import (
     approve_change,
-    change_timeline,
     close_change,
-    draft_change,
-    edit_change,
     implement_change,
-    public_change_data,
     redraft_change,
     reject_change,
     start_change,
     submit_change,
 )
+from hypercare.services.change_notices import CHANGE_MAILS, write_change
+from hypercare.services.changes import (
+    allowed_actions,
+    change_timeline,
+    draft_change,
+    edit_change,
+    public_change_data,
+)
 from hypercare.services.clocks import waiting, waiting_for_marks
-from hypercare.services.comments import add_comment, comments
+from hypercare.services.comments import Foreseen, add_comment, comments, foresee_comment
+from hypercare.services.escalations import escalate
 from hypercare.services.explanations import Explanation, Passage, explain
-from hypercare.services.incidents import assign, change_incident, report_incident
+from hypercare.services.incidents import assign, change_cause, change_incident, report_incident
+from hypercare.services.landscape import Breaches, Landscape, landscape
 from hypercare.services.messages import CHATS, PAGES, write_breach, write_chat, write_page
 from hypercare.services.metrics import Metrics, metrics
 from hypercare.services.moves import close, reopen, resolve, respond_first, resume, wait
@@ -41,6 +52,18 @@ from hypercare.services.policies import (
     on_policy_begins,
     policy_in_force,
     waiting_to_begin,
+)
+from hypercare.services.previews import (
+    FAR_YEARS,
+    Effect,
+    Plan,
+    Preview,
+    foresee_calendar,
+    foresee_policy,
+    names_on,
+    plan_in_force,
+    plans_of,
+    preview,
 )
 from hypercare.services.projects import (
     add_member,
@@ -53,57 +76,100 @@ from hypercare.services.projects import (
     delete_project,
     remove_member,
 )
+from hypercare.services.sheets import Column, Line, Sheet, bring_in, read_sheet, refuse_lines, told
 from hypercare.services.timeline import public_data, texts_of, timeline
+from hypercare.services.verbs import VERBS
+from hypercare.services.views import (
+    LONGEST_VIEW_NAME,
+    MOST_VIEWS,
+    canonical_query,
+    change_view,
+    delete_view,
+    save_view,
+)
 from hypercare.services.warnings import write_warning
 
 __all__ = [
     "CHANGE_MAILS",
     "CHATS",
+    "FAR_YEARS",
+    "LONGEST_VIEW_NAME",
+    "MOST_VIEWS",
     "NOTICES",
     "PAGES",
+    "VERBS",
+    "Breaches",
+    "Column",
+    "Effect",
     "Explanation",
+    "Foreseen",
+    "Landscape",
+    "Line",
     "Metrics",
     "Passage",
+    "Plan",
+    "Preview",
+    "Sheet",
     "add_comment",
     "add_member",
     "allowed_actions",
     "approve_change",
     "assign",
     "board_of",
+    "bring_in",
+    "canonical_query",
+    "change_backlog_item",
     "change_calendar",
+    "change_cause",
     "change_incident",
     "change_member",
     "change_program",
     "change_project",
     "change_timeline",
+    "change_view",
     "check_breaches",
     "close",
     "close_change",
     "comments",
+    "countries",
     "create_backlog_item",
     "create_calendar",
     "create_policy",
     "create_program",
     "create_project",
+    "delete_backlog_item",
     "delete_policy",
     "delete_program",
     "delete_project",
+    "delete_view",
     "draft_change",
     "edit_change",
+    "escalate",
     "explain",
+    "foresee_calendar",
+    "foresee_comment",
+    "foresee_policy",
+    "holiday_names",
     "implement_change",
+    "landscape",
     "metrics",
+    "names_on",
     "newest_versions",
     "on_policy_begins",
     "on_resolution_due",
     "on_resolution_warning",
     "on_response_due",
     "on_response_warning",
+    "plan_in_force",
+    "plans_of",
     "policy_in_force",
+    "preview",
     "public_change_data",
     "public_data",
+    "read_sheet",
     "record_breaches",
     "redraft_change",
+    "refuse_lines",
     "reject_change",
     "remove_member",
     "reopen",
@@ -111,11 +177,14 @@ __all__ = [
     "resolve",
     "respond_first",
     "resume",
+    "save_view",
     "set_quorum",
+    "sketch",
     "start_change",
     "submit_change",
     "texts_of",
     "timeline",
+    "told",
     "wait",
     "waiting",
     "waiting_for_marks",

@@ -1,18 +1,20 @@
 """Calendars: the hours in which a project's clocks run. A change makes a new version, and nothing old is changed."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import holidays
+from babel import Locale
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from hypercare.errors import Unreachable
 from hypercare.models import Calendar, CalendarVersion, Incident, Policy, PolicyTarget, Project
-from hypercare.rules import Hours, hours_of, read_definition
+from hypercare.rules import Hours, hours_of, in_alphabet, read_definition
 from hypercare.services import clocks
 from hypercare.services.rows import insert, refusing
 from hypercare.states import ClockKind
@@ -69,13 +71,11 @@ def change_calendar(
     checked, closed_on = _checked(definition, now)
     with atomic():
         clocks.lock_policies(calendar.project, shared=False)
-        was = newest_versions(calendar.project).get(calendar=calendar)
-        if version is not None and version != was.number:
-            raise Stale(_("Somebody changed this since you read it."), version=was.number)
+        was = newest_of_one(calendar, version)
         row = was.calendar
         if (row.name, was.definition, was.closed_on) == (name, checked, closed_on):
             return was
-        _check_targets(row, hours_of(checked, closed_on), now)
+        check_targets(row, hours_of(checked, closed_on), now)
         data = {"name": [row.name, name], "version": [was.number, was.number + 1], "definition": checked}
         row.name = name
         with refusing(row):
@@ -104,7 +104,57 @@ def is_reached(hours: Hours, minutes: int, now: datetime) -> bool:
         return False
 
 
-def _check_targets(calendar: Calendar, hours: Hours, now: datetime) -> None:
+def newest_of_one(calendar: Calendar, version: int | None = None) -> CalendarVersion:
+    """What `calendar` says now. Raises Stale when that is not the `version` that was read."""
+    newest = newest_versions(calendar.project).get(calendar=calendar)
+    if version is not None and version != newest.number:
+        raise Stale(_("Somebody changed this since you read it."), version=newest.number)
+    return newest
+
+
+def sketch(
+    *, definition: Mapping[str, Any], now: datetime, calendar: Calendar | None = None
+) -> CalendarVersion:
+    """What a calendar would say with this definition, not stored. Raises Invalid by field."""
+    checked, closed_on = _checked(definition, now)
+    return CalendarVersion(calendar=calendar, definition=checked, closed_on=closed_on, created_at=now)
+
+
+@cache
+def countries(language: str) -> Mapping[str, str]:
+    """Countries whose public holidays are known: their names in `language`, in its alphabet's order, by code."""
+    names = Locale.parse(language, sep="-").territories
+    known = {code: names[code] for _name, code, *_others in holidays.registry.COUNTRIES.values()}
+    return dict(sorted(known.items(), key=lambda item: in_alphabet(item[1], language)))
+
+
+def holiday_names(version: CalendarVersion, first: date, last: date, language: str) -> dict[date, str]:
+    """The days from `first` to `last` that are closed by name: own ones as they were written, public ones by the
+    library's name of them, in `language` where it is known. Empty where nobody named the day."""
+    definition = version.definition
+    country, subdivision = definition["country"], definition["subdivision"]
+    named: Mapping[date, str] = {}
+    if country:
+        named = holidays.country_holidays(
+            country,
+            subdiv=subdivision or None,
+            years=range(first.year, last.year + 1),
+            language=_spoken(country, language),
+        )
+    own: Mapping[str, str] = definition.get("names", {})
+    days = {day: own.get(day, "") for day in definition["closed"]}
+    public = {day: named.get(date.fromisoformat(day), "") for day in version.closed_on}
+    every = {date.fromisoformat(day): name for day, name in (public | days).items()}
+    return {day: name for day, name in sorted(every.items()) if first <= day <= last}
+
+
+def _spoken(country: str, language: str) -> str | None:
+    """The library's word for `language` in `country`; None, the country's own, if it does not know it."""
+    known: Sequence[str] = holidays.list_localized_countries().get(country, ())
+    return next((each for each in known if each.partition("_")[0] == language), None)
+
+
+def check_targets(calendar: Calendar, hours: Hours, now: datetime) -> None:
     """Raise Invalid when a target that counts, now or later, is never reached in `hours`."""
     later = Policy.objects.filter(project=calendar.project_id, valid_from__gt=now)
     current = Policy.objects.filter(project=calendar.project_id, valid_from__lte=now).order_by("-valid_from")

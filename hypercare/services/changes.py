@@ -1,4 +1,4 @@
-"""A change request's life: drafted, put before the board, decided, implemented, closed.
+"""A change request is drafted and edited; and what its other verbs share.
 
 Every verb that takes `version` raises Stale unless that is the row's, compared under the row's lock; None takes any.
 """
@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from hypercare.models import ChangeRequest, ChangeVote, Incident, Project
 from hypercare.rules import STEPS, day_of, fold
 from hypercare.services import change_notices as notices
-from hypercare.services.boards import approve_if_enough, board_of
-from hypercare.states import CHANGE_MOVES, URGENT, ChangeState, IncidentState, Vote
+from hypercare.services.boards import board_of
+from hypercare.states import CHANGE_MOVES, URGENT, ChangeState, IncidentState
 from tenancy.actors import Actor
 from tenancy.errors import Conflict, Invalid, NotAllowed, Stale
 from tenancy.journal.models import Event
@@ -38,7 +38,7 @@ ACTIONS = {
 TEXTS = ("title", "description", "impact_assessment", "rollback_plan", "test_evidence")
 """What the journal only names: people write what they like in these, so what they said lies beside it."""
 _BACK_TO_THE_BOARD = {"state": ChangeState.PENDING_APPROVAL, "approved_at": None, "approved_by": None}
-_BLANK = _("This field may not be blank.")
+BLANK = _("This field may not be blank.")
 _ELSEWHERE = _("The change request is in another state.")
 
 
@@ -65,7 +65,7 @@ def allowed_actions(change: ChangeRequest, *, by: Actor, on_board: bool, has_vot
 
     `on_board`: they sit on its board; `has_voted`: they have a valid vote on it.
     """
-    facts = {"own": _is_own(change, by), "board": on_board and not has_voted}
+    facts = {"own": is_own(change, by), "board": on_board and not has_voted}
     return [
         step
         for step, states in STEPS.items()
@@ -80,7 +80,7 @@ def _may_take(step: str, state: str, *, by: Actor, own: bool, board: bool) -> bo
     return may(by, action, own=own and not (step == "edit" and state != ChangeState.DRAFT))
 
 
-def _is_own(change: ChangeRequest, by: Actor) -> bool:
+def is_own(change: ChangeRequest, by: Actor) -> bool:
     return by.user_id is not None and change.requested_by_id == by.user_id
 
 
@@ -102,7 +102,7 @@ def draft_change(
     """
     require(by, "change.draft")
     fields = _tidy(given)
-    missing = {name: [_BLANK] for name in ("title", "change_type") if not fields.get(name)}
+    missing = {name: [BLANK] for name in ("title", "change_type") if not fields.get(name)}
     if missing:
         raise Invalid(_("A change request needs a title and a type."), fields=missing)
     _check_plan(fields.get("planned_implementation_date"), project, now)
@@ -114,7 +114,7 @@ def draft_change(
         change.search_text = _searched(change)
         change.save(force_insert=True)
         data = {"number": change.number, "change_type": change.change_type, "severity": change.severity}
-        _emit("change.drafted", change, by=by, now=now, data={**data, "incident": incident and incident.pk})
+        journal("change.drafted", change, by=by, now=now, data={**data, "incident": incident and incident.pk})
         if incident:
             _link(incident, change, by=by, now=now)
     return change
@@ -136,13 +136,13 @@ def _linkable(project: Project, incident_id: UUID, by: Actor) -> Incident:
     rows = Incident.objects.select_for_update(no_key=True)
     incident = rows.filter(project=project, pk=incident_id).first()
     if incident is None:
-        raise _wrong("incident_id", _("There is no such incident."))
+        raise wrong("incident_id", _("There is no such incident."))
     if not (by.at_least(Role.AGENT) or incident.reported_by_id == by.user_id):
         raise NotAllowed(_("You may do this for an incident of your own only."))
     if incident.state == IncidentState.CLOSED:
-        raise _wrong("incident_id", _("The incident is closed."))
+        raise wrong("incident_id", _("The incident is closed."))
     if incident.change_request_id:
-        raise _wrong("incident_id", _("The incident has a change request already."))
+        raise wrong("incident_id", _("The incident has a change request already."))
     return incident
 
 
@@ -171,15 +171,15 @@ def edit_change(
     Invalid (no title, no rollback plan when it is no draft, a planned day that is past).
     """
     with atomic():
-        before = _locked(change)
-        own = _is_own(before, by) and before.state == ChangeState.DRAFT
+        before = locked(change)
+        own = is_own(before, by) and before.state == ChangeState.DRAFT
         require(by, ACTIONS["edit"], own=own)
-        _check(before, "edit", version)
+        check(before, "edit", version)
         changed = {name: value for name, value in _tidy(given).items() if value != getattr(before, name)}
         if not changed:
             return before
         needed = ["title"] if before.state == ChangeState.DRAFT else ["title", "rollback_plan"]
-        if missing := {name: [_BLANK] for name in needed if not changed.get(name, True)}:
+        if missing := {name: [BLANK] for name in needed if not changed.get(name, True)}:
             raise Invalid(_("This is needed."), fields=missing)
         _check_plan(changed.get("planned_implementation_date"), before.project, now)
         data: dict[str, object] = {
@@ -190,212 +190,24 @@ def edit_change(
             data["texts"] = sorted(texts)
         for name, value in changed.items():
             setattr(before, name, value)
-        voters = _void_votes(before, now)
+        voters = void_votes(before, now)
         back = _BACK_TO_THE_BOARD if before.state == ChangeState.APPROVED else {}
         _write(before, **changed, **back, search_text=_searched(before))
-        _emit("change.changed", before, by=by, now=now, data=data, personal=texts)
+        journal("change.changed", before, by=by, now=now, data=data, personal=texts)
         if voters:
             moved = {"from": before.state, "to": ChangeState.PENDING_APPROVAL} if back else {}
-            event = _emit("change.voided", before, by=by, now=now, data={"voters": voters, **moved})
+            event = journal("change.voided", before, by=by, now=now, data={"voters": voters, **moved})
             asked = board_of(before.project).intersection(voters) - {by.user_id}
             notices.tell_board("change.voided", before, event, asked, now=now)
-        return _again(before)
+        return again(before)
 
 
-def _void_votes(change: ChangeRequest, now: datetime) -> list[int]:
+def void_votes(change: ChangeRequest, now: datetime) -> list[int]:
     """Make the votes given void; whose they were."""
     votes = ChangeVote.objects.filter(change_request=change, voided_at=None)
     voters = sorted(votes.values_list("user_id", flat=True))
     votes.update(voided_at=now)
     return voters
-
-
-# ---- the board -----------------------------------------------------------------------------------------------
-
-
-def submit_change(
-    *, change: ChangeRequest, version: int | None = None, by: Actor, now: datetime
-) -> ChangeRequest:
-    """Put a draft before the board. Raises NotAllowed, Stale, Conflict, Invalid without a rollback plan."""
-    require(by, ACTIONS["submit"])
-    with atomic():
-        row = _locked(change)
-        _check(row, "submit", version)
-        if not row.rollback_plan:
-            raise Invalid(_("Say first how the change is rolled back."), fields={"rollback_plan": [_BLANK]})
-        event = _move(
-            row,
-            "change.submitted",
-            ChangeState.PENDING_APPROVAL,
-            by=by,
-            now=now,
-            submitted_at=now,
-            submitted_by=_person(by),
-        )
-        notices.tell_board("change.submitted", row, event, board_of(row.project), now=now)
-        return _again(row)
-
-
-def approve_change(
-    *, change: ChangeRequest, version: int | None = None, by: Actor, now: datetime
-) -> ChangeRequest:
-    """Vote for it, as a member of its board. It is approved when the board's valid approvals reach the quorum.
-
-    Raises NotAllowed (not on the board, one's own), Stale, Conflict (in another state, voted already).
-    """
-    with atomic():
-        row, board = _votable(change, "approve", version, by)
-        ChangeVote.objects.create(change_request=row, user_id=_person(by), vote=Vote.APPROVE, created_at=now)
-        if not approve_if_enough(row, board, by=by, now=now):
-            _emit("change.voted", row, by=by, now=now, data={"vote": Vote.APPROVE})
-        return _again(row)
-
-
-def reject_change(
-    *, change: ChangeRequest, reason: str, version: int | None = None, by: Actor, now: datetime
-) -> ChangeRequest:
-    """Vote against it, as a member of its board: one such vote rejects it.
-
-    Raises NotAllowed (not on the board, one's own), Stale, Conflict (in another state, voted already), Invalid
-    without a reason.
-    """
-    with atomic():
-        row, _board = _votable(change, "reject", version, by)
-        reason = reason.strip()
-        if not reason:
-            raise Invalid(_("Rejecting needs a reason."), fields={"reason": [_BLANK]})
-        ChangeVote.objects.create(
-            change_request=row, user_id=_person(by), vote=Vote.REJECT, reason=reason, created_at=now
-        )
-        event = _move(
-            row,
-            "change.rejected",
-            ChangeState.REJECTED,
-            by=by,
-            now=now,
-            personal={"reason": reason},
-            rejected_at=now,
-            rejected_by=_person(by),
-            rejection_reason=reason,
-        )
-        notices.tell_asker("change.rejected", row, event, by=by, now=now)
-        return _again(row)
-
-
-def _votable(
-    change: ChangeRequest, step: str, version: int | None, by: Actor
-) -> tuple[ChangeRequest, set[int]]:
-    """The row, locked, and its board, if `by` has a vote to give on it."""
-    person = _person(by)
-    row = _locked(change)
-    board = board_of(row.project)
-    require(by, ACTIONS[step], board=person in board)
-    if row.requested_by_id == person:
-        raise NotAllowed(_("Nobody decides on their own change request."), code="own_change_request")
-    _check(row, step, version)
-    if ChangeVote.objects.filter(change_request=row, user_id=person, voided_at=None).exists():
-        raise _conflict(row, _("You have voted on this."), code="voted")
-    return row, board
-
-
-def redraft_change(
-    *, change: ChangeRequest, version: int | None = None, by: Actor, now: datetime
-) -> ChangeRequest:
-    """Make a draft of a rejected one; the votes given are void. Raises NotAllowed, Stale, Conflict."""
-    with atomic():
-        row = _locked(change)
-        require(by, ACTIONS["redraft"], own=_is_own(row, by))
-        _check(row, "redraft", version)
-        _void_votes(row, now)
-        _move(
-            row,
-            "change.redrafted",
-            ChangeState.DRAFT,
-            by=by,
-            now=now,
-            submitted_at=None,
-            submitted_by=None,
-            rejected_at=None,
-            rejected_by=None,
-            rejection_reason="",
-        )
-        return _again(row)
-
-
-# ---- after the approval --------------------------------------------------------------------------------------
-
-
-def start_change(
-    *, change: ChangeRequest, version: int | None = None, by: Actor, now: datetime
-) -> ChangeRequest:
-    """Begin with what the board approved. Raises NotAllowed, Stale, Conflict."""
-    require(by, ACTIONS["start"])
-    with atomic():
-        row = _locked(change)
-        _check(row, "start", version)
-        _move(
-            row,
-            "change.started",
-            ChangeState.IN_PROGRESS,
-            by=by,
-            now=now,
-            started_at=now,
-            started_by=_person(by),
-        )
-        return _again(row)
-
-
-def implement_change(
-    *,
-    change: ChangeRequest,
-    actual_implementation_date: date | None = None,
-    test_evidence: str | None = None,
-    version: int | None = None,
-    by: Actor,
-    now: datetime,
-) -> ChangeRequest:
-    """Say that it is in the productive system since that day: today in the project's zone, if none is given.
-
-    Raises NotAllowed, Stale, Conflict, Invalid for a day in the future, or without evidence of a test that is
-    required.
-    """
-    require(by, ACTIONS["implement"])
-    with atomic():
-        row = _locked(change)
-        _check(row, "implement", version)
-        today = day_of(now, row.project.time_zone)
-        day = actual_implementation_date or today
-        if day > today:
-            raise _wrong("actual_implementation_date", _("This day is in the future."))
-        evidence = row.test_evidence if test_evidence is None else test_evidence.strip()
-        if row.test_required and not evidence:
-            raise Invalid(_("Say first how it was tested."), fields={"test_evidence": [_BLANK]})
-        event = _move(
-            row,
-            "change.implemented",
-            ChangeState.IMPLEMENTED,
-            by=by,
-            now=now,
-            data={"actual_implementation_date": day},
-            implemented_at=now,
-            implemented_by=_person(by),
-            actual_implementation_date=day,
-            test_evidence=evidence,
-        )
-        notices.tell_asker("change.implemented", row, event, by=by, now=now)
-        return _again(row)
-
-
-def close_change(
-    *, change: ChangeRequest, version: int | None = None, by: Actor, now: datetime
-) -> ChangeRequest:
-    """End the story of an implemented one. Raises NotAllowed, Stale, Conflict."""
-    require(by, ACTIONS["close"])
-    with atomic():
-        row = _locked(change)
-        _check(row, "close", version)
-        _move(row, "change.closed", ChangeState.CLOSED, by=by, now=now, closed_at=now, closed_by=_person(by))
-        return _again(row)
 
 
 # ---- reading -------------------------------------------------------------------------------------------------
@@ -423,7 +235,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
 def change_timeline(*, change: ChangeRequest, by: Actor) -> "QuerySet[Event]":
     """The change request's events in order; for a customer the public ones. Raises NotAllowed."""
     on_board = by.user_id in board_of(change.project)
-    require(by, "change.read", own=_is_own(change, by), board=on_board)
+    require(by, "change.read", own=is_own(change, by), board=on_board)
     events = Event.objects.filter(subject=ref(change)).order_by("seq")
     return events if by.at_least(Role.AGENT) else events.filter(verb__in=PUBLIC)
 
@@ -446,14 +258,14 @@ def _tidy(given: ChangeFields) -> dict[str, Any]:
 
 def _check_plan(day: date | None, project: Project, now: datetime) -> None:
     if day is not None and day < day_of(now, project.time_zone):
-        raise _wrong("planned_implementation_date", _("This day is past."))
+        raise wrong("planned_implementation_date", _("This day is past."))
 
 
 def _searched(change: ChangeRequest) -> str:
     return fold(change.title, change.description, change.affected_module) or "-"
 
 
-def _locked(change: ChangeRequest) -> ChangeRequest:
+def locked(change: ChangeRequest) -> ChangeRequest:
     """The row as it is now; nobody else changes it before this transaction ends.
 
     Its project is read when asked for, so after the lock: joined here, it would be as it was before the wait.
@@ -461,21 +273,21 @@ def _locked(change: ChangeRequest) -> ChangeRequest:
     return ChangeRequest.objects.select_for_update(no_key=True).get(pk=change.pk)
 
 
-def _check(change: ChangeRequest, step: str, version: int | None) -> None:
+def check(change: ChangeRequest, step: str, version: int | None) -> None:
     """Raise Stale, or Conflict when the change request is in no state for `step`. The caller holds the row."""
     if version is not None and version != change.version:
         raise Stale(_("Somebody changed this since you read it."), version=change.version)
     if change.state not in STEPS[step]:
-        raise _conflict(change, _ELSEWHERE)
+        raise conflict(change, _ELSEWHERE)
 
 
 def _write(change: ChangeRequest, **values: object) -> None:
     rows = ChangeRequest.objects.filter(pk=change.pk, state=change.state)
     if not rows.update(version=F("version") + 1, **values):
-        raise _conflict(change, _ELSEWHERE)
+        raise conflict(change, _ELSEWHERE)
 
 
-def _move(
+def move(
     change: ChangeRequest,
     verb: str,
     to: ChangeState,
@@ -489,10 +301,10 @@ def _move(
     """Write the move of a row that the caller holds and has checked, and journal it."""
     _write(change, state=to, **values)
     moved = {"from": change.state, "to": to, **(data or {})}
-    return _emit(verb, change, by=by, now=now, data=moved, personal=personal)
+    return journal(verb, change, by=by, now=now, data=moved, personal=personal)
 
 
-def _emit(
+def journal(
     verb: str,
     change: ChangeRequest,
     *,
@@ -505,19 +317,19 @@ def _emit(
     return emit(verb, change, by=by, now=now, data=data, personal=personal, scope=scope, urgent=urgent)
 
 
-def _again(change: ChangeRequest) -> ChangeRequest:
+def again(change: ChangeRequest) -> ChangeRequest:
     return ChangeRequest.objects.select_related("project").get(pk=change.pk)
 
 
-def _conflict(change: ChangeRequest, message: object, code: str | None = None) -> Conflict:
+def conflict(change: ChangeRequest, message: object, code: str | None = None) -> Conflict:
     return Conflict(message, state=change.state, legal_moves=CHANGE_MOVES[change.state], code=code)
 
 
-def _wrong(field: str, text: object) -> Invalid:
+def wrong(field: str, text: object) -> Invalid:
     return Invalid(text, fields={field: [text]})
 
 
-def _person(by: Actor) -> int:
+def person(by: Actor) -> int:
     """The user behind `by`. Raises NotAllowed for the system: a decision is a person's."""
     if by.user_id is None:
         raise NotAllowed(_("Only a person may do this."))

@@ -16,9 +16,9 @@ from django.db import connection
 from django.db.models import F, OuterRef, Subquery
 
 from hypercare.models import FULFILLED_AT, CalendarVersion, ClockEvent, Incident, PolicyTarget, Project
-from hypercare.rules import ClockState, Hours, Tick, hours_of, replay
+from hypercare.rules import ClockState, Hours, Tick, hours_of, replaced, replay
 from hypercare.services.alerts import Alert, sound
-from hypercare.states import CLOCK_MOVES, ClockEventKind, ClockKind, ClockPhase
+from hypercare.states import ClockEventKind, ClockKind, ClockPhase
 from tenancy.actors import Actor
 from tenancy.deadlines import schedule
 from tenancy.transactions import ref
@@ -178,13 +178,13 @@ def retarget_all(
     found: dict[tuple[UUID, str], Terms] = {}
     steps = []
     for clock in ClockKind:
-        events = _ticks_of(incidents, clock)
+        events = ticks_of(incidents, clock)
         for incident in incidents:
             key = (incident.project_id, incident.severity)
             if key not in found:
                 found[key] = terms(*key, now)
             tick = Tick(ClockEventKind.RETARGET, now, found[key].minutes[clock], found[key].hours)
-            was = _replaced(events[incident.pk], tick)
+            was = replaced(events[incident.pk], tick)
             if was:
                 data = {
                     **found[key].why,
@@ -195,15 +195,6 @@ def retarget_all(
                 steps.append(_Step(incident, clock, events[incident.pk], tick, version_id, data))
     _take(steps, by=by, now=now)
     return len(steps)
-
-
-def _replaced(events: Sequence[Tick], by: Tick) -> Tick | None:
-    """The start or new target that `by` takes the place of; None if it is the same or the clock is fulfilled."""
-    if ClockEventKind.RETARGET not in CLOCK_MOVES[replay(events, by.at).phase]:
-        return None
-    was = next(event for event in reversed(events) if event.target_minutes)
-    same = (was.target_minutes, was.hours) == (by.target_minutes, by.hours)
-    return None if same else was
 
 
 # ---- storing ------------------------------------------------------------------------------------------------------
@@ -230,7 +221,7 @@ def _happens(
     now: datetime,
     why: Mapping[str, object] | None = None,
 ) -> ClockState:
-    events = _ticks_of([incident], clock)[incident.pk]
+    events = ticks_of([incident], clock)[incident.pk]
     step = _Step(incident, clock, events, Tick(kind, now), None, why or {})
     return _take([step], by=by, now=now)[0]
 
@@ -346,16 +337,16 @@ def read(incident: Incident, clock: ClockKind, now: datetime) -> ClockState:
 
     Raises BrokenClock when it has no events.
     """
-    ticks = _ticks_of([incident], clock)[incident.pk]
+    ticks = ticks_of([incident], clock)[incident.pk]
     return replay([*ticks[:1], *(tick for tick in ticks[1:] if tick.at <= now)], now)
 
 
 def read_all(incidents: Iterable[Incident], clock: ClockKind, now: datetime) -> dict[UUID, ClockState]:
     """What `clock` of each of `incidents` says at `now`, by the incident's key, in one query."""
-    return {pk: replay(its, now) for pk, its in _ticks_of(incidents, clock).items()}
+    return {pk: replay(its, now) for pk, its in ticks_of(incidents, clock).items()}
 
 
-def _ticks_of(incidents: Iterable[Incident], clock: ClockKind) -> dict[UUID, list[Tick]]:
+def ticks_of(incidents: Iterable[Incident], clock: ClockKind) -> dict[UUID, list[Tick]]:
     """The events of `clock` of each of `incidents`, by the incident's key."""
     found: dict[UUID, list[Tick]] = {incident.pk: [] for incident in incidents}
     rows = ClockEvent.objects.filter(incident__in=list(found), clock=clock).order_by("seq")
@@ -382,7 +373,7 @@ def waiting_for_marks(clock: ClockKind) -> Iterator[tuple[str, datetime]]:
     """Subject and time of every warning of `clock` that should wait: the next mark of each that runs."""
     incidents = iter(_running(clock))
     while chunk := list(islice(incidents, _CHUNK)):
-        events = _ticks_of(chunk, clock)
+        events = ticks_of(chunk, clock)
         for incident in chunk:
             its = events[incident.pk]
             since = max(event.at for event in its)

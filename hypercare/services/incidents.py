@@ -20,6 +20,7 @@ from hypercare.states import (
     ClockKind,
     IncidentState,
     IncidentType,
+    RootCauseCategory,
     Severity,
     Source,
     SupportLevel,
@@ -138,6 +139,46 @@ def change_incident(
         journal("incident.changed", row, by=by, now=now, data=told, personal=texts)
         if "severity" in given:
             clocks.retarget(again(row), by=by, now=now, why={"severity": data["severity"]})
+        return again(row)
+
+
+def change_cause(
+    *,
+    incident: Incident,
+    root_cause: str,
+    resolution_notes: str,
+    root_cause_category: str = "",
+    version: int | None = None,
+    by: Actor,
+    now: datetime,
+) -> Incident:
+    """Write down what is known of the cause and the cure, before or after the incident is resolved.
+
+    A customer reads it while it is resolved, and never what it said before.
+    Raises NotAllowed, Stale, Conflict when it is closed, Invalid by field: a resolved one keeps cause and notes.
+    """
+    require(by, "incident.change")
+    given = {"root_cause": root_cause, "resolution_notes": resolution_notes}
+    given = {name: optional_text(text, name, longest=LONG_TEXT) for name, text in given.items()}
+    guards.choice(root_cause_category, "root_cause_category", ["", *RootCauseCategory.values])
+    with atomic():
+        row = held(incident, version)
+        if row.state == IncidentState.CLOSED:
+            raise conflict(row, _("A closed incident is not changed."), now)
+        missing = [name for name, text in given.items() if not text]
+        if missing and not row.is_open:
+            text = _("A resolved incident says its root cause and what was done.")
+            raise Invalid(text, fields={name: [text] for name in missing})
+        given["root_cause_category"] = root_cause_category
+        changed = {name: value for name, value in given.items() if value != getattr(row, name)}
+        if not changed:
+            return row
+        Incident.objects.filter(pk=row.pk).update(version=F("version") + 1, **changed)
+        pairs = {name: [getattr(row, name), value] for name, value in changed.items()}
+        texts = {name: pair for name, pair in pairs.items() if name != "root_cause_category"}
+        data: dict[str, object] = {name: pair for name, pair in pairs.items() if name not in texts}
+        told = {**data, "texts": sorted(texts)} if texts else data
+        journal("incident.cause_changed", row, by=by, now=now, data=told, personal=texts or None)
         return again(row)
 
 

@@ -33,7 +33,7 @@ PAGES = {
     "incident.reopened": PageAction.TRIGGER,
 }
 """What each event does to the incident's page."""
-CHATS = (*PAGES, "incident.assigned", "incident.commented", "incident.changed")
+CHATS = (*PAGES, "incident.assigned", "incident.escalated", "incident.commented", "incident.changed")
 EXCERPT = 300
 """Characters of a comment that a chat shows."""
 _NEWS = {
@@ -143,21 +143,14 @@ def _news(event: Event) -> str:
     if event.verb in _NEWS:
         return str(_NEWS[event.verb])
     match event.verb:
-        case "incident.warned":
-            is_response = event.data["clock"] == ClockKind.RESPONSE
-            text = (
-                _("First response: %(percent)d %% used")
-                if is_response
-                else _("Resolution: %(percent)d %% used")
-            )
-            return text % {"percent": event.data["percent"]}
-        case "incident.breached":
-            is_response = event.data["clock"] == ClockKind.RESPONSE
-            return _("First response overdue") if is_response else _("Resolution overdue")
+        case "incident.warned" | "incident.breached":
+            return _news_of_clock(event)
         case "incident.assigned":
             user_id = event.data["assigned_to"][1]
             name = User.objects.filter(pk=user_id).values_list("name", flat=True).first()
             return _("Assigned to %(name)s") % {"name": name} if name else _("Assigned to nobody")
+        case "incident.escalated":
+            return _("Escalated to %(level)s") % {"level": event.data["support_level"][1]}
         case "incident.changed":
             severity = event.data.get("severity")
             return _("Severity: %(change)s") % {"change": " → ".join(severity)} if severity else _("Changed")
@@ -165,6 +158,14 @@ def _news(event: Event) -> str:
             comment = Comment.objects.get(pk=event.data["comment"])
             return _("Comment: %(text)s") % {"text": Truncator(comment.content).chars(EXCERPT)}
     raise LookupError(event.verb)
+
+
+def _news_of_clock(event: Event) -> str:
+    is_response = event.data["clock"] == ClockKind.RESPONSE
+    if event.verb == "incident.breached":
+        return _("First response overdue") if is_response else _("Resolution overdue")
+    text = _("First response: %(percent)d %% used") if is_response else _("Resolution: %(percent)d %% used")
+    return text % {"percent": event.data["percent"]}
 
 
 def _headline(incident: Incident) -> str:

@@ -19,9 +19,11 @@ from tenancy.models import User
 from tenancy.states import ActorKind, Role
 from tenancy.transactions import ref
 
+COMMENTED = "incident.commented"
 _SHORT = {
     "incident.assigned": gettext_lazy("assigned to you"),
-    "incident.commented": gettext_lazy("new comment"),
+    "incident.escalated": gettext_lazy("escalated to you"),
+    COMMENTED: gettext_lazy("new comment"),
     "incident.noted": gettext_lazy("new internal comment"),
     "incident.waiting": gettext_lazy("waiting for you"),
     "incident.resolved": gettext_lazy("resolved"),
@@ -30,7 +32,8 @@ _SHORT = {
 }
 _SENTENCES = {
     "incident.assigned": gettext_lazy("%(name)s assigned this incident to you."),
-    "incident.commented": gettext_lazy("%(name)s wrote:"),
+    "incident.escalated": gettext_lazy("%(name)s escalated this incident to %(level)s."),
+    COMMENTED: gettext_lazy("%(name)s wrote:"),
     "incident.noted": gettext_lazy("%(name)s wrote internally, customers do not see it:"),
     "incident.waiting": gettext_lazy("%(name)s waits for your answer."),
     "incident.resolved": gettext_lazy("%(name)s resolved this incident."),
@@ -59,17 +62,41 @@ def write_notice(outgoing: Outgoing) -> Mail:
     event = Event.objects.get(pk=outgoing.event)
     incident, reader = seen(outgoing)
     is_ours = reader.at_least(Role.AGENT)
+    who = _who(event.actor_id, event.actor_kind, is_ours=is_ours)
+    level = str(event.data.get("support_level", [""])[-1])
+    news = _SENTENCES[event.verb] % {"name": who, "level": level}
+    texts = _texts(event, incident, is_ours=is_ours)
+    return _mail(event.verb, incident, reader, news, texts, base_url=outgoing.base_url)
+
+
+def write_comment(incident: Incident, reader: Actor, content: str, *, by: Actor, base_url: str) -> Mail:
+    """The mail that `reader` would get if `by` said `content` in public; nothing of it is stored."""
+    is_ours = reader.at_least(Role.AGENT)
+    news = _SENTENCES[COMMENTED] % {"name": _who(by.user_id, by.kind, is_ours=is_ours)}
+    return _mail(COMMENTED, incident, reader, news, (("", content),), base_url=base_url)
+
+
+def _mail(
+    verb: str,
+    incident: Incident,
+    reader: Actor,
+    news: str,
+    texts: tuple[tuple[str, str], ...],
+    *,
+    base_url: str,
+) -> Mail:
+    is_ours = reader.at_least(Role.AGENT)
     context = {
         "incident": incident,
         "severity": Severity(incident.severity),
-        "short": _SHORT[event.verb],
-        "sentence": _SENTENCES[event.verb] % {"name": _who(event, is_ours=is_ours)},
-        "texts": _texts(event, incident, is_ours=is_ours),
-        "why": _why(event, incident, reader),
+        "short": _SHORT[verb],
+        "sentence": news,
+        "texts": texts,
+        "why": _why(verb, incident, reader),
         "due_at": incident.sla_resolution_deadline if is_ours and incident.is_open else None,
         "zone": get_current_timezone(),
-        "link": f"{outgoing.base_url}/admin/hypercare/incident/{incident.pk}/change/" if is_ours else "",
-        "base_url": outgoing.base_url,
+        "link": f"{base_url}/admin/hypercare/incident/{incident.pk}/change/" if is_ours else "",
+        "base_url": base_url,
     }
     return render("incident_notice", context)
 
@@ -87,19 +114,23 @@ def seen(outgoing: Outgoing) -> tuple[Incident, Actor]:
     return incident, reader
 
 
-def _who(event: Event, *, is_ours: bool) -> str:
+def _who(user_id: int | None, kind: str, *, is_ours: bool) -> str:
     """Who did it; customers are not told the names of those who are here under a grant."""
-    if event.actor_id is None:
+    if user_id is None:
         return _("The system")
-    if event.actor_kind == ActorKind.SUPPORT and not is_ours:
+    if kind == ActorKind.SUPPORT and not is_ours:
         return _("Support")
-    return User.objects.filter(pk=event.actor_id).values_list("name", flat=True).first() or _("Somebody")
+    return User.objects.filter(pk=user_id).values_list("name", flat=True).first() or _("Somebody")
 
 
-def _why(event: Event, incident: Incident, reader: Actor) -> str:
+def _why(verb: str, incident: Incident, reader: Actor) -> str:
     """Why the reader gets the mail."""
-    if event.verb == "incident.waiting":
+    if verb == "incident.waiting":
         return _("You get this because somebody waits for you. Answers to this mail are not read.")
+    if verb == "incident.escalated":
+        return _(
+            "You get this because it was escalated to those of your role. Answers to this mail are not read."
+        )
     if reader.user_id == incident.reported_by_id:
         return _("You get this because you reported this incident. Answers to this mail are not read.")
     return _("You get this because you work on this incident. Answers to this mail are not read.")
@@ -107,11 +138,11 @@ def _why(event: Event, incident: Incident, reader: Actor) -> str:
 
 def _texts(event: Event, incident: Incident, *, is_ours: bool) -> tuple[tuple[str, str], ...]:
     """What was said, each text under its name. Raises Moot when it is not for this reader."""
-    if event.verb in ("incident.commented", "incident.noted"):
+    if event.verb in (COMMENTED, "incident.noted"):
         return (("", _comment(event, is_ours=is_ours)),)
     if event.verb == "incident.waiting":
         return ((_("Waiting for"), _reason(event)),)
-    if event.verb == "incident.reopened":
+    if event.verb in ("incident.reopened", "incident.escalated"):
         return ((_("Reason"), _reason(event)),)
     # Reopened since then, its cause is open again.
     if event.verb == "incident.resolved" and incident.resolved_at:

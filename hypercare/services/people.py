@@ -32,6 +32,20 @@ def roles_by_project(projects: Iterable[UUID]) -> dict[UUID, dict[int, Role]]:
     return found
 
 
+def of_level(project: Project, level: str) -> set[int]:
+    """The project's people of a support level who handle incidents: agents and above."""
+    roles = project_roles(project)
+    users = ProjectMember.objects.filter(project=project, support_level=level).values_list(
+        "user_id", flat=True
+    )
+    return {user for user in users if roles.get(user, Role.CUSTOMER) != Role.CUSTOMER}
+
+
+def managers(project: Project) -> set[int]:
+    """The project's managers."""
+    return {user for user, role in project_roles(project).items() if role == Role.MANAGER}
+
+
 def handlers(incident: Incident, roles: Mapping[int, Role]) -> set[int]:
     """Who works on the incident: its assignee if that is still one of us, else the project's agents."""
     assignee = incident.assigned_to_id

@@ -39,19 +39,9 @@ def create_policy(
     """
     require(by, "policy.change")
     begins = now if valid_from is None else valid_from
-    every = {
-        severity: targets.get(severity) or Target(default.response, default.resolution)
-        for severity, default in settings.THRESHOLDS.sla.targets().items()
-    }
     with atomic():
         clocks.lock_policies(project, shared=False)
-        faults = target_faults(every, targets) or _calendar_faults(project, every, begins)
-        if begins < now:
-            faults["valid_from"] = [_("A policy begins now or later.")]
-        elif Policy.objects.filter(project=project, valid_from=begins).exists():
-            faults["valid_from"] = [_("Another policy begins at this very moment.")]
-        if faults:
-            raise Invalid(_("The policy cannot be made."), fields=faults)
+        every = checked_targets(project=project, targets=targets, begins=begins, now=now)
         policy = Policy.objects.create(
             project=project, valid_from=begins, created_by_id=by.user_id, created_at=now
         )
@@ -78,6 +68,24 @@ def create_policy(
         else:
             schedule(kind=BEGINS, subject=ref(policy), due_at=begins)
     return policy
+
+
+def checked_targets(
+    *, project: Project, targets: Mapping[str, Target], begins: datetime, now: datetime
+) -> dict[str, Target]:
+    """The targets of all four severities of a policy that would begin at `begins`. Raises Invalid by field."""
+    every = {
+        severity: targets.get(severity) or Target(default.response, default.resolution)
+        for severity, default in settings.THRESHOLDS.sla.targets().items()
+    }
+    faults = target_faults(every, targets) or _calendar_faults(project, every, begins)
+    if begins < now:
+        faults["valid_from"] = [_("A policy begins now or later.")]
+    elif Policy.objects.filter(project=project, valid_from=begins).exists():
+        faults["valid_from"] = [_("Another policy begins at this very moment.")]
+    if faults:
+        raise Invalid(_("The policy cannot be made."), fields=faults)
+    return every
 
 
 def delete_policy(*, policy: Policy, by: Actor, now: datetime) -> None:

@@ -19,7 +19,7 @@ from hypercare.models import (
 from hypercare.rules import ends_before_go_live
 from hypercare.services.boards import check_leaving, set_quorum, settle
 from hypercare.services.people import roles_of
-from hypercare.services.rows import insert, refusing
+from hypercare.services.rows import check_version, insert, refusing
 from hypercare.states import SupportLevel
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
@@ -64,12 +64,21 @@ def create_program(*, code: str, name: str, by: Actor, now: datetime) -> Program
 
 
 def change_program(
-    *, program: Program, by: Actor, now: datetime, **changes: Unpack[ProgramChanges]
+    *,
+    program: Program,
+    version: int | None = None,
+    by: Actor,
+    now: datetime,
+    **changes: Unpack[ProgramChanges],
 ) -> Program:
-    """Change what is given and differs. Raises NotAllowed, Invalid (a code that is malformed or taken, no name)."""
+    """Change what is given and differs.
+
+    Raises NotAllowed, Stale, Invalid (a code that is malformed or taken, no name).
+    """
     require(by, "program.change")
     with atomic():
         after = Program.objects.select_for_update().get(pk=program.pk)
+        check_version(after, version)
         given = {name: str(value).strip() for name, value in changes.items()}
         changed = {
             name: [getattr(after, name), value]
@@ -140,15 +149,24 @@ def create_project(
 
 
 def change_project(
-    *, project: Project, by: Actor, now: datetime, **changes: Unpack[ProjectChanges]
+    *,
+    project: Project,
+    version: int | None = None,
+    by: Actor,
+    now: datetime,
+    **changes: Unpack[ProjectChanges],
 ) -> Project:
-    """Change what is given and differs; of the quorum see `set_quorum`. Raises NotAllowed, Invalid (code, dates)."""
+    """Change what is given and differs; of the quorum see `set_quorum`.
+
+    Raises NotAllowed, Stale, Invalid (code, dates).
+    """
     require(by, "project.change")
     quorum = changes.pop("change_quorum", None)
     with atomic():
-        if quorum is not None:
-            set_quorum(project=project, quorum=quorum, by=by, now=now)
         after = Project.objects.select_for_update().get(pk=project.pk)
+        check_version(after, version)
+        if quorum is not None:
+            after = set_quorum(project=project, quorum=quorum, by=by, now=now)
         before = {name: getattr(after, name) for name in changes}
         for name, value in changes.items():
             setattr(after, name, value.strip() if isinstance(value, str) else value)

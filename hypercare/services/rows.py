@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
-from tenancy.errors import Invalid
+from tenancy.errors import Invalid, Stale
 from tenancy.rows import TenantModel
 from tenancy.transactions import atomic
 
@@ -32,3 +32,16 @@ def refusing(row: TenantModel) -> Iterator[None]:
         raise Invalid(" ".join(error.messages), fields=fields) from error
     except IntegrityError as error:  # somebody else was faster with the same
         raise Invalid(_("This exists already.")) from error
+
+
+class HasVersion(Protocol):
+    """A row of which one can tell that somebody changed it."""
+
+    @property
+    def version(self) -> int: ...
+
+
+def check_version(row: HasVersion, version: int | None) -> None:
+    """Raise Stale when `row`, which the caller holds, is not at `version` any more. None takes any."""
+    if version is not None and version != row.version:
+        raise Stale(_("Somebody changed this since you read it."), version=row.version)

@@ -66,6 +66,15 @@ def refused(response):
     return " ".join(error for errors in response.context["form"].errors.values() for error in errors)
 
 
+def edited(client, url, **given):
+    """What a browser sends that opened the form at `url` and typed `given`."""
+    page = client.get(url)
+    form = page.context["form"]
+    typed = {name: form[name].value() for name in form.fields}
+    typed = {name: "" if value is None else str(value) for name, value in typed.items() if value is not False}
+    return typed | page.context["carries"] | given
+
+
 def verbs_on(client, change):
     page = client.get(page_of(change)).content.decode()
     names = ("submit", "approve", "reject", "start", "implement", "close", "redraft", "edit")
@@ -83,9 +92,10 @@ def test_a_change_request_goes_its_way(acme, agent, manager, admin, project, use
     with entering(acme):
         change = ChangeRequest.objects.get()
     assert "rolled back" in refused(agent.post(page_of(change, "do/submit/")))
-    edited = {**form, "rollback_plan": "Transport it back", "test_required": "on"}
-    assert agent.get(page_of(change, "do/edit/")).context["form"].initial["title"] == "Widen the role"
-    assert "is changed" in said(agent.post(page_of(change, "do/edit/"), edited), agent)
+    edit = page_of(change, "do/edit/")
+    assert agent.get(edit).context["form"].initial["title"] == "Widen the role"
+    given = edited(agent, edit, rollback_plan="Transport it back")
+    assert "is changed" in said(agent.post(edit, given), agent)
     assert verbs_on(agent, change) == {"submit", "edit"}
     assert "pending approval" in said(agent.post(page_of(change, "do/submit/")), agent)
     assert verbs_on(agent, change) == {"edit"}, "who is not on the board has no vote"
@@ -183,3 +193,149 @@ def test_list_of_a_hundred_costs_as_many_queries_as_one_of_ten(acme, agent, mana
     many, hundred = queries()
     assert (ten, hundred) == (10, 100)
     assert many == few
+
+
+# ---- the board in words ------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_how_the_vote_stands_and_what_is_mine_to_do(agent, manager, admin, draft, users):
+    change = draft()
+
+    def board(client):
+        said = client.get(page_of(change)).context["board"]
+        return " ".join(str(part) for part in (said.stands, said.others, said.mine) if part)
+
+    assert "decides once it is submitted" in board(agent)
+    agent.post(page_of(change, "do/submit/"))
+    names = ", ".join(sorted((users["admin"].name, users["manager"].name)))
+    assert board(manager) == f"0 of 2 approvals. {names} can still vote. It waits for your vote."
+    assert "You asked for it, so others decide." in board(agent)
+    manager.post(page_of(change, "do/approve/"))
+    assert board(manager) == f"1 of 2 approvals. {users['admin'].name} can still vote. You have voted."
+    admin.post(page_of(change, "do/approve/"))
+    assert "has approved it" in board(admin)
+
+
+def test_who_is_not_on_the_board_is_told_so(acme, project, browser, agent, draft, system, now):
+    change = draft()
+    agent.post(page_of(change, "do/submit/"))
+    colleague = factories.member(acme, "agent")
+    with entering(acme):
+        services.add_member(project=project, user_id=colleague.pk, by=system, now=now)
+    page = browser(acme, colleague).get(page_of(change))
+    assert "You are not on the change board" in page.content.decode()
+
+
+def test_a_board_that_is_too_small_to_decide_is_said_so(agent, admin, draft):
+    change = draft(who="manager")
+    agent.post(page_of(change, "do/submit/"))
+    assert "Too few are on the board" in agent.get(page_of(change)).content.decode()
+
+
+def test_the_list_offers_a_vote_only_where_one_is_due(manager, agent, draft):
+    due, own = draft("Due"), draft("Own", who="manager")
+    for change in (due, own):
+        agent.post(page_of(change, "do/submit/"))
+    page = manager.get(LIST).content.decode()
+    assert f"{due.pk}/do/approve/" in page
+    assert f"{own.pk}/do/approve/" not in page
+    assert f"{due.pk}/do/approve/" not in agent.get(LIST).content.decode()
+
+
+# ---- editing -----------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_says_beforehand_whose_votes_it_voids(acme, agent, manager, admin, draft, users):
+    change = draft()
+    agent.post(page_of(change, "do/submit/"))
+    url = page_of(change, "do/edit/")
+    assert " void; they are asked again" not in agent.get(url).content.decode()
+    manager.post(page_of(change, "do/approve/"))
+    page = agent.get(url).content.decode()
+    assert f"Saving makes the vote of {users['manager'].name} void" in page
+    admin.post(page_of(change, "do/approve/"))
+    assert "Saving makes 2 votes void" in agent.get(url).content.decode()
+    given = edited(agent, url, impact_assessment="All plants")
+    assert "is changed" in said(agent.post(url, given), agent)
+    assert "0 of 2 approvals" in agent.get(page_of(change)).content.decode()
+    assert "made the votes void by a change" in agent.get(page_of(change)).content.decode()
+
+
+def test_two_people_editing_see_each_others_words(acme, agent, manager, draft):
+    change = draft()
+    url = page_of(change, "do/edit/")
+    first, late = edited(manager, url, title="Theirs"), edited(agent, url, title="Mine")
+    assert "is changed" in said(manager.post(url, first), manager)
+    page = agent.post(url, late)
+    assert page.status_code == 409
+    text = page.content.decode()
+    assert "Theirs" in text
+    assert "Mine" in text, "nothing typed is lost"
+    assert "is changed" in said(agent.post(url, late | page.context["carries"]), agent)
+
+
+def test_wrong_input_is_refused_in_the_form(agent, draft, manager):
+    change = draft()
+    url = page_of(change, "do/edit/")
+    for wrong, why in (
+        ({"title": " "}, "required"),
+        ({"change_type": "magic"}, "valid choice"),
+        ({"severity": "P9"}, "valid choice"),
+        ({"planned_implementation_date": "2026-11-01"}, "past"),
+        ({"planned_implementation_date": "soon"}, "valid date"),
+        ({"title": "x" * 256}, "at most 255"),
+    ):
+        assert why in refused(agent.post(url, edited(agent, url, **wrong))), wrong
+    agent.post(page_of(change, "do/submit/"))
+    assert "blank" in refused(agent.post(url, edited(agent, url, rollback_plan="")))
+
+
+@pytest.mark.parametrize(
+    ("verb", "form"),
+    [
+        ("submit", {}),
+        ("approve", {}),
+        ("start", {}),
+        ("implement", {"test_evidence": "x"}),
+        ("close", {}),
+        ("redraft", {}),
+    ],
+)
+def test_a_verb_in_the_wrong_state_says_what_is_possible(agent, manager, admin, draft, verb, form):
+    change = draft()
+    if verb == "submit":
+        agent.post(page_of(change, "do/submit/"))
+    client = manager if verb == "approve" else agent
+    text = refused(client.post(page_of(change, f"do/{verb}/"), form))
+    assert "in another state" in text
+    assert "Possible now" in text
+
+
+@pytest.mark.parametrize(
+    "verb", ["submit", "approve", "reject", "start", "implement", "close", "redraft", "edit"]
+)
+def test_a_read_only_grant_and_a_customer_do_nothing(acme, users, browser, agent, draft, grant, verb):
+    change = draft()
+    grant()
+    reader = browser(acme, users["support"])
+    page = reader.get(page_of(change))
+    assert page.status_code == 200
+    assert f"/do/{verb}/" not in page.content.decode()
+    assert reader.post(page_of(change, f"do/{verb}/"), {"reason": "x"}).status_code == 403
+    assert browser(acme, users["customer"]).post(page_of(change, f"do/{verb}/")).status_code in (302, 403)
+    with entering(acme):
+        change.refresh_from_db()
+    assert (change.state, change.version) == ("draft", 1)
+
+
+def test_search_finds_istanbul_and_filters_by_module(acme, agent, draft):
+    draft("İSTANBUL rolü", affected_module="FI")
+    draft("Else", affected_module="MM")
+
+    def shown(query):
+        with entering(acme):
+            return [row.title for row in agent.get(f"{LIST}?{query}").context["cl"].result_list]
+
+    assert shown("q=istanbul") == ["İSTANBUL rolü"]
+    assert shown("module=MM") == ["Else"]
+    assert shown("module=XX") == []

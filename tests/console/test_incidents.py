@@ -1,19 +1,21 @@
 """The tenant's host: incidents, worst first, with their clocks and verbs."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
+from django.utils import timezone, translation
 
 from hypercare import services
 from hypercare.admin.looks import clock_view, duration
-from hypercare.models import Incident, Project
+from hypercare.models import Incident
 from hypercare.states import ClockKind
 from tenancy import hosts
 from tenancy.actors import Actor
 from tenancy.context import entering
+from tenancy.deliveries import Audience, Outgoing, base_url
 from tenancy.journal.models import Event
 from tenancy.models import Membership
 from tests import factories
@@ -57,6 +59,22 @@ def again(acme, incident):
 def said(response, client):
     assert response.status_code == 302, response.context["form"].errors
     return " ".join(str(message) for message in client.get(response.url).context["messages"])
+
+
+def send(client, incident, content):
+    """Say `content` to the customer: seen first, then sent."""
+    url, form = page_of(incident, "do/comment/"), {"audience": "public", "content": content}
+    seen = client.post(url, form).context["form"]["seen"].value()
+    return client.post(url, form | {"seen": seen})
+
+
+def edited(client, url, **given):
+    """What a browser sends that opened the form at `url` and typed `given`."""
+    page = client.get(url)
+    form = page.context["form"]
+    typed = {name: form[name].value() for name in form.fields}
+    typed = {name: "" if value is None else value for name, value in typed.items() if value is not False}
+    return typed | page.context["carries"] | given
 
 
 def refused(response):
@@ -298,13 +316,14 @@ def test_a_comment_is_internal_unless_one_says_otherwise(acme, agent, report, us
         agent.post(url, {"audience": "internal", "content": "Looks like SM59"}), agent
     )
     assert again(acme, incident).state == "open", "an internal one is no answer"
-    told = said(agent.post(url, {"audience": "public", "content": "We are on it <b>"}), agent)
+    told = said(send(agent, incident, "We are on it <b>"), agent)
     assert "the customer sees it" in told
     assert again(acme, incident).first_response_at == now
     page = agent.get(page_of(incident)).content.decode()
     first, second = page.index("Looks like SM59"), page.index("We are on it &lt;b&gt;")
-    assert "internal, the customer does not see it" in page[page.index('id="comments"') : first]
+    assert "only us: the customer does not see it" in page[page.index('id="comments"') : first]
     assert "hc-internal" not in page[first:second]
+    assert f"public: {acme.name} reads it" in page[first:second]
     assert page.count("Looks like SM59") == 1, "the timeline does not repeat it"
 
 
@@ -397,55 +416,6 @@ def test_list_of_a_hundred_incidents_costs_as_many_queries_as_one_of_ten(acme, a
     assert many == few
 
 
-def test_first_page_counts_and_orders(agent, report, now):
-    assert "No incident is open" in agent.get("/admin/").content.decode()
-    report("Fresh", "P1")
-    late = report("Late", "P1", at=now - timedelta(hours=2))
-    page = agent.get("/admin/")
-    (part,) = [part for _template, part in page.context["parts"]]
-    assert next((tile.severity, tile.count, tile.breached) for tile in part["tiles"]) == (
-        "P1",
-        2,
-        "1 breached now",
-    )
-    assert [row.title for row, *_ in part["rows"]] == ["Late", "Fresh"]
-    assert page_of(late) in page.content.decode()
-
-
-def test_project_gets_members_by_service(acme, users, browser, project, system, now):
-    newcomer = factories.member(acme, "agent", name="Newcomer")
-    admin = browser(acme, users["admin"])
-    url = f"/admin/hypercare/project/{project.pk}/do/join/"
-    assert "Newcomer is on Wave 1" in said(
-        admin.post(url, {"user_id": newcomer.pk, "support_level": "L1"}), admin
-    )
-    assert refused(admin.post(url, {"user_id": newcomer.pk}))
-    assert "Newcomer" in admin.get(f"/admin/hypercare/project/{project.pk}/change/").content.decode()
-    assert browser(acme, users["agent"]).get(url).status_code == 403
-
-
-def test_program_and_project_are_created(acme, agent):
-    assert "Retail" in said(
-        agent.post("/admin/hypercare/program/do/create/", {"code": "RTL", "name": "Retail"}), agent
-    )
-    assert "valid" in refused(
-        agent.post("/admin/hypercare/program/do/create/", {"code": "r", "name": "Retail"})
-    )
-    with entering(acme):
-        program = Project._meta.get_field("program").related_model.objects.get(code="RTL")
-    form = {
-        "program": program.pk,
-        "code": "RTL-1",
-        "name": "Stores",
-        "time_zone": "Europe/Istanbul",
-        "go_live_at": "2026-11-20T08:00",
-        "hypercare_ends_on": "2026-11-01",
-    }
-    url = "/admin/hypercare/project/do/create/"
-    assert "Hypercare ends on or after" in refused(agent.post(url, form))
-    assert "Stores" in said(agent.post(url, form | {"hypercare_ends_on": "2026-12-20"}), agent)
-
-
 def test_members_are_this_tenants_and_only_admins_change_roles(acme, globex, users, browser, project):
     stranger = factories.member(globex, "agent", name="Globex stranger")
     membership = Membership.objects.get(user=users["customer"])
@@ -495,3 +465,316 @@ def test_the_story_of_a_breach_names_those_who_were_told(acme, users, browser, a
     page = agent.get(page_of(incident)).content.decode()
     assert users["manager"].name in page
     assert extra.name in page
+
+
+# ---- filters -----------------------------------------------------------------------------------------------------
+
+
+def test_filters_find_what_is_mine_due_waiting_and_of_a_module(
+    shown, acme, agent, manager, project, report, users, now, at_now
+):
+    with entering(acme):
+        by = Actor.member(users["agent"].pk, "agent")
+        mine, waits = report("Mine", "P1"), report("Waits", "P4")
+        services.assign(incident=mine, assigned_to_id=users["agent"].pk, support_level="L2", by=by, now=now)
+        services.change_incident(incident=mine, affected_module="fi", by=by, now=now)
+        services.wait(incident=waits, reason="x", owner_id=users["customer"].pk, by=by, now=now)
+    report("Late", "P1", at=now - timedelta(hours=9))
+    assert shown(agent, "assigned_to=me") == ["Mine"]
+    assert shown(manager, "assigned_to=me") == []
+    assert shown(agent, "support_level__exact=L2") == ["Mine"]
+    assert shown(agent, "module=FI") == ["Mine"]
+    assert shown(agent, "module=fi") == []
+    assert shown(agent, "due=1") == ["Mine"], "what is breached is not due soon any more"
+    assert shown(agent, "due=24") == ["Mine", "Waits"], "the first response of what waits is due"
+    assert shown(agent, "due=nonsense") == ["Late", "Mine", "Waits"]
+    assert shown(agent, "waiting_for=anybody") == ["Waits"]
+    assert shown(agent, f"waiting_for={users['customer'].pk}") == ["Waits"]
+    assert shown(agent, f"waiting_for={users['manager'].pk}") == []
+    assert shown(agent, "reported=1") == ["Late", "Mine", "Waits"], "midnight is the viewer's"
+    report("Old", "P4", at=now - timedelta(days=2))
+    assert shown(agent, "reported=2&severity__exact=P4") == ["Waits"]
+    assert shown(agent, "reported=7&severity__exact=P4") == ["Old", "Waits"]
+    assert shown(agent, "reported=0&severity__exact=P4") == ["Old", "Waits"]
+
+
+def test_modules_of_unseen_projects_are_not_offered(acme, agent, report, system, now):
+    report()
+    with entering(acme):
+        program = services.create_program(code="OTHER", name="Other", by=system, now=now)
+        other = services.create_project(program=program, code="SECRET", name="Secret", by=system, now=now)
+        services.report_incident(project=other, title="x", affected_module="ZSECRET", by=system, now=now)
+    assert "ZSECRET" not in agent.get(LIST).content.decode()
+
+
+def test_search_finds_istanbul_however_it_is_written(shown, agent, report):
+    report("İSTANBUL şubesi kapalı")
+    for typed in ("istanbul", "İstanbul", "ISTANBUL", "ıstanbul"):
+        assert shown(agent, f"q={typed}") == ["İSTANBUL şubesi kapalı"], typed
+
+
+# ---- what is said ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_customer_gets_is_shown_before_it_is_sent(acme, agent, report, users):
+    incident = report()
+    users["customer"].language = "tr"
+    users["customer"].save()
+    url, form = page_of(incident, "do/comment/"), {"audience": "public", "content": "Bakıyoruz <b>"}
+    first = agent.post(url, form)
+    assert first.status_code == 200, "nothing is wrong"
+    assert verbs_of(acme, incident)[1:] == [], "nothing is sent"
+    page = first.content.decode()
+    assert f"Mail to {users['customer'].name}" in page
+    assert "şunu yazdı" in page, "in the customer's language"
+    assert "Bakıyoruz &lt;b&gt;" in page
+    assert "Send to the customer" in page
+    seen = first.context["form"]["seen"].value()
+    other = agent.post(url, form | {"content": "Something else", "seen": seen})
+    assert other.status_code == 200, "what was not seen is not sent"
+    assert verbs_of(acme, incident)[1:] == []
+    assert "the customer sees it" in said(agent.post(url, form | {"seen": seen}), agent)
+    with entering(acme):
+        event = Event.objects.get(verb="incident.commented")
+        audience = Audience("tr", users["customer"].time_zone, user=users["customer"])
+        outgoing = Outgoing(acme, event.verb, event.subject, event.pk, audience, base_url(acme), event.at)
+        with translation.override("tr"), timezone.override(users["customer"].time_zone):
+            sent = services.write_notice(outgoing)
+    (shown_mail,) = first.context["form"].foreseen
+    assert shown_mail.mail == sent, "the very mail that was shown"
+
+
+def test_a_public_comment_without_a_customer_says_that_nobody_is_mailed(acme, agent, project, users, now):
+    with entering(acme):
+        by = Actor.member(users["agent"].pk, "agent")
+        own = services.report_incident(project=project, title="Ours", by=by, now=now)
+    page = agent.post(page_of(own, "do/comment/"), {"audience": "public", "content": "x"})
+    assert "Nobody gets a mail" in page.content.decode()
+
+
+def test_the_composer_starts_internal_and_names_the_customer(acme, agent, report, browser, grant, users):
+    incident = report()
+    page = agent.get(page_of(incident)).content.decode()
+    assert 'name="audience" value="internal" checked' in page
+    assert f"Public: {acme.name} reads it" in page
+    key = agent.get(page_of(incident)).context["composer"]["key"]
+    form = {"audience": "internal", "content": "Once", "_once": key}
+    for _ in range(2):
+        agent.post(page_of(incident, "do/comment/"), form)
+    assert [verb for verb, _who in verbs_of(acme, incident)] == ["incident.reported", "incident.noted"]
+    grant()
+    reader = browser(acme, users["support"])
+    assert "hc-composer" not in reader.get(page_of(incident)).content.decode()
+    assert reader.post(page_of(incident, "do/comment/"), form).status_code == 403
+
+
+# ---- escalation --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def second(acme, project, system, now):
+    """Somebody of L2."""
+    user = factories.member(acme, "agent", name="Second Line")
+    with entering(acme):
+        services.add_member(project=project, user_id=user.pk, support_level="L2", by=system, now=now)
+    return user
+
+
+def test_an_incident_goes_up_a_level(acme, agent, report, second, users):
+    incident = report()
+    url, form = page_of(incident, "do/escalate/"), {"reason": "Needs the bank's table"}
+    assert "required" in refused(agent.post(url, form | {"reason": " "}))
+    assert "valid choice" in refused(agent.post(url, form | {"support_level": "L1"}))
+    assert "valid choice" in refused(agent.post(url, form | {"assigned_to_id": users["agent"].pk}))
+    assert "Second Line · L2" in agent.get(url).content.decode()
+    assert "is with L2 now" in said(agent.post(url, form | {"assigned_to_id": second.pk}), agent)
+    page = agent.get(page_of(incident)).content.decode()
+    for words in ("escalated it", "Needs the bank&#x27;s table", "support level: – → L2", "Second Line"):
+        assert words in page, words
+    assert (
+        "not an agent of this level"
+        in refused(agent.post(url, form | {"support_level": "L3", "assigned_to_id": second.pk})).lower()
+    )
+    assert "is with L3 now" in said(agent.post(url, form), agent)
+    assert "highest support level" in refused(agent.post(url, form))
+    assert "/do/escalate/" not in agent.get(page_of(incident)).content.decode()
+
+
+def test_what_is_resolved_is_not_escalated(agent, report):
+    incident = report()
+    agent.post(page_of(incident, "do/resolve/"), {"root_cause": "x", "resolution_notes": "y"})
+    why = refused(agent.post(page_of(incident, "do/escalate/"), {"reason": "x"}))
+    assert "resolved incident is not escalated" in why
+    assert "Possible now" in why
+
+
+def test_a_selection_is_escalated_and_each_refusal_told(acme, manager, report, second):
+    rows = [report(f"Row {index}") for index in range(2)]
+    manager.post(page_of(rows[1], "do/escalate/"), {"reason": "x", "support_level": "L3"})
+    form = {"action": "escalate", "_selected_action": [str(row.pk) for row in rows], "apply": "1"}
+    told = said(manager.post(LIST, form | {"reason": "All of them"}), manager)
+    assert f"{rows[0].key} is with L2 now" in told
+    assert "highest support level" in told
+    assert [again(acme, row).support_level for row in rows] == ["L2", "L3"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "form"),
+    [
+        ("respond", {}),
+        ("assign", {}),
+        ("escalate", {"reason": "x"}),
+        ("resolve", {"root_cause": "x", "resolution_notes": "y"}),
+        ("comment", {"audience": "internal", "content": "x"}),
+        ("wait", {"reason": "x"}),
+        ("resume", {}),
+        ("severity", {"severity": "P1"}),
+        ("edit", {"title": "x"}),
+        ("cause", {}),
+        ("link", {}),
+        ("draft-change", {"title": "x"}),
+        ("close", {}),
+        ("reopen", {}),
+    ],
+)
+def test_a_read_only_grant_and_a_customer_do_nothing(acme, users, browser, report, grant, verb, form):
+    incident = report()
+    before = verbs_of(acme, incident)
+    grant()
+    reader = browser(acme, users["support"])
+    page = reader.get(page_of(incident))
+    assert page.status_code == 200
+    assert f"/do/{verb}/" not in page.content.decode()
+    assert reader.get(page_of(incident, f"do/{verb}/")).status_code == 403
+    assert reader.post(page_of(incident, f"do/{verb}/"), form).status_code == 403
+    customer = browser(acme, users["customer"])
+    assert customer.post(page_of(incident, f"do/{verb}/"), form).status_code in (302, 403)
+    assert verbs_of(acme, incident) == before
+
+
+# ---- editing -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_reported_is_corrected(acme, agent, report):
+    incident = report()
+    url = page_of(incident, "do/edit/")
+    assert agent.get(url).context["form"].initial["title"] == incident.title
+    given = edited(agent, url, title="Payments do not post", affected_module="fi", affected_users_count="12")
+    assert "is changed" in said(agent.post(url, given), agent)
+    row = again(acme, incident)
+    assert (row.title, row.affected_module, row.affected_users_count) == ("Payments do not post", "FI", 12)
+    for wrong in ({"title": " "}, {"affected_users_count": "-1"}, {"affected_users_count": "many"}):
+        assert refused(agent.post(url, edited(agent, url, **wrong)))
+    assert again(acme, incident).version == row.version
+
+
+def test_two_people_editing_see_each_others_words(acme, agent, manager, report, users):
+    incident = report()
+    url = page_of(incident, "do/edit/")
+    first, late = edited(manager, url, title="From the manager"), edited(agent, url, title="From the agent")
+    assert "is changed" in said(manager.post(url, first), manager)
+    page = agent.post(url, late)
+    assert page.status_code == 409
+    text = page.content.decode()
+    assert "From the manager" in text
+    assert "From the agent" in text, "nothing typed is lost"
+    assert users["manager"].name in text
+    assert again(acme, incident).title == "From the manager"
+    told = said(agent.post(url, late | page.context["carries"]), agent)
+    assert "is changed" in told, "to save again is to decide"
+    assert again(acme, incident).title == "From the agent"
+
+
+def test_a_closed_incident_is_not_edited(agent, report):
+    incident = report()
+    agent.post(page_of(incident, "do/resolve/"), {"root_cause": "x", "resolution_notes": "y"})
+    agent.post(page_of(incident, "do/close/"))
+    page = agent.get(page_of(incident)).content.decode()
+    for verb in ("edit", "cause", "link", "draft-change"):
+        assert f"/do/{verb}/" not in page
+        url = page_of(incident, f"do/{verb}/")
+        given = edited(agent, url, title="Else", root_cause="Else", change_type="config")
+        assert "closed" in refused(agent.post(url, given)), verb
+
+
+def test_the_cause_is_written_down_before_and_corrected_after(acme, agent, report, users):
+    incident = report()
+    url = page_of(incident, "do/cause/")
+    assert "is written down" in said(agent.post(url, edited(agent, url, root_cause="Perhaps SM59")), agent)
+    resolve = agent.get(page_of(incident, "do/resolve/")).context["form"]
+    assert resolve.initial["root_cause"] == "Perhaps SM59"
+    agent.post(page_of(incident, "do/resolve/"), {"root_cause": "SM59", "resolution_notes": "y"})
+    assert "required" in refused(agent.post(url, edited(agent, url, root_cause="")))
+    given = edited(agent, url, root_cause="The table of SM59", root_cause_category="config")
+    assert "is written down" in said(agent.post(url, given), agent)
+    row = again(acme, incident)
+    assert (row.root_cause, row.root_cause_category) == ("The table of SM59", "config")
+    assert "wrote down the root cause" in agent.get(page_of(incident)).content.decode()
+    with entering(acme):
+        customer = Actor.member(users["customer"].pk, "customer")
+        events = list(services.timeline(incident=incident, by=customer))
+        told = services.texts_of(events, by=customer)
+    assert "incident.cause_changed" not in {event.verb for event in events}
+    assert "Perhaps" not in str(told)
+
+
+def test_links_to_a_backlog_item_and_a_change_request(acme, agent, report, project, users, system, now):
+    incident = report()
+    with entering(acme):
+        item = services.create_backlog_item(
+            project=project, kind="I", key="INT-042", title="Bank interface", by=system, now=now
+        )
+        change = services.draft_change(project=project, title="x", change_type="config", by=system, now=now)
+        program = services.create_program(code="OTHER", name="Other", by=system, now=now)
+        other = services.create_project(program=program, code="SECRET", name="Secret", by=system, now=now)
+        foreign = services.create_backlog_item(
+            project=other, kind="I", key="SEC-1", title="Hidden", by=system, now=now
+        )
+    url = page_of(incident, "do/link/")
+    assert "Hidden" not in agent.get(url).content.decode()
+    assert "valid choice" in refused(agent.post(url, edited(agent, url, backlog_item_id=foreign.pk)))
+    given = edited(
+        agent, url, backlog_item_id=item.pk, change_request_id=change.pk, requires_change_request="on"
+    )
+    assert "is linked" in said(agent.post(url, given), agent)
+    page = agent.get(page_of(incident)).content.decode()
+    assert "INT-042" in page
+    assert change.key in page
+    assert "is linked" in said(
+        agent.post(url, edited(agent, url, backlog_item_id="", change_request_id="")), agent
+    )
+    row = again(acme, incident)
+    assert (row.backlog_item_id, row.change_request_id) == (None, None)
+
+
+def test_a_change_request_is_drafted_from_the_incident(acme, agent, report):
+    incident = report(severity="P2")
+    url = page_of(incident, "do/draft-change/")
+    assert agent.get(url).context["form"].initial["title"] == incident.title
+    assert "valid choice" in refused(agent.post(url, edited(agent, url, change_type="magic")))
+    response = agent.post(url, edited(agent, url, change_type="config"))
+    assert f"linked to {incident.key}" in said(response, agent)
+    with entering(acme):
+        incident.refresh_from_db()
+        change = incident.change_request
+    assert response.url == f"/admin/hypercare/changerequest/{change.pk}/change/"
+    assert (change.title, change.severity) == (incident.title, "P2")
+    assert "/do/draft-change/" not in agent.get(page_of(incident)).content.decode()
+    assert "has a change request already" in refused(
+        agent.post(url, edited(agent, url, change_type="config"))
+    )
+
+
+# ---- times -------------------------------------------------------------------------------------------------------
+
+
+def test_deadlines_are_said_in_the_customers_zone_with_the_others_one_step_away(
+    acme, agent, report, project, users, system, now
+):
+    incident = report(severity="P2")
+    with entering(acme):
+        services.change_project(project=project, time_zone=ZoneInfo("Asia/Tokyo"), by=system, now=now)
+    page = agent.get(page_of(incident)).content.decode()
+    assert "Due <time" in page
+    assert "2026-11-19 02:00 Asia/Tokyo</time>" in page
+    assert "2026-11-18 20:00 Europe/Istanbul · 2026-11-19 02:00 Asia/Tokyo · 2026-11-18 17:00 UTC" in page

@@ -23,6 +23,7 @@ from hypercare.models import (
     Program,
     Project,
     ProjectMember,
+    SavedView,
 )
 from tenancy.models import Tenant, User
 
@@ -116,7 +117,12 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "policy_not_backdated": (Policy, {"valid_from": AT - timedelta(days=1)}),
     "policytarget_severity_known": (PolicyTarget, {"severity": "P5"}),
     "policytarget_positive": (PolicyTarget, {"response_minutes": 0}),
+    "savedview_list_shape": (SavedView, {"list": "Incidents"}),
+    "savedview_has_name": (SavedView, {"name": ""}),
 }
+
+
+VIEW = {"owner_id": 1, "list": "hypercare.incident", "name": "Mine", "created_at": AT}
 
 
 @pytest.fixture
@@ -141,6 +147,7 @@ def test_the_database_refuses(
     BacklogItem.objects.create(**item, created_at=AT)
     Comment.objects.create(incident=incident, author_id=1, content="x", created_at=AT)
     ChangeVote.objects.create(change_request=draft(), user_id=1, vote="approve", created_at=AT)
+    SavedView.objects.create(**VIEW)
     model, change = CHANGES[name]
     row = model.objects.first()
     with pytest.raises(IntegrityError, match=f'constraint "{name}"'), transaction.atomic():
@@ -175,7 +182,9 @@ def _twice(
     ChangeVote.objects.create(**given)
     item = {"project": project, "kind": "F", "key": "F-1", "title": "Form", "created_at": AT}
     BacklogItem.objects.create(**item)
+    SavedView.objects.create(**VIEW)
     return {
+        "savedview_name_once": SavedView(**VIEW).save,
         "projectmember_once": member.save,
         "backlogitem_once": BacklogItem(**item).save,
         "changevote_one_valid": ChangeVote(**given).save,
@@ -208,6 +217,7 @@ def _twice(
 
 
 ONCE = (
+    "savedview_name_once",
     "projectmember_once",
     "backlogitem_once",
     "changevote_one_valid",

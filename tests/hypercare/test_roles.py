@@ -71,14 +71,18 @@ LINES = (
     # a CR is its requester's, its board's and ours; its requester edits the draft
     Line("change.read", AGENTS, own=EVERYBODY, board=EVERYBODY, reads=True),
     Line("change.change", AGENTS, own=EVERYBODY),
-    # answer first, assign, wait, resume, resolve, comment internally, start and implement a CR
+    # answer first, assign, wait, resume, resolve, escalate, comment internally, start and implement a CR
     Line("incident.respond incident.assign incident.wait incident.resume incident.resolve", AGENTS),
-    Line("incident.comment_internally change.start change.implement", AGENTS),
+    Line("incident.escalate incident.comment_internally change.start change.implement", AGENTS),
     Line("export", AGENTS, reads=True),
     # rows not named need at least agent
     Line("program.change project.change incident.change backlog_item.change", AGENTS),
     Line("change.submit change.close", AGENTS),
     Line("project_member.read backlog_item.read metrics.read member.read", AGENTS, reads=True),
+    # views of lists: one's own; managers share them
+    Line("saved_view.change", AGENTS),
+    Line("saved_view.read", AGENTS, reads=True),
+    Line("saved_view.share", MANAGERS),
     # approve or reject a CR: board members only, of any role
     Line("change.decide", board=EVERYBODY),
     # policies, calendars, bulk change; the board's quorum is configuration too
@@ -92,14 +96,18 @@ LINES = (
     # oneself
     Line("me.read", EVERYBODY, staff=ALL_STAFF, reads=True),
     Line("me.change", EVERYBODY),
+    Line("token.read session.read session.end", EVERYBODY, staff=ALL_STAFF, reads=True),
+    Line("token.revoke", EVERYBODY, staff=ALL_STAFF),
+    Line("second_factor.reset session.end.any", ADMINS, staff=PLATFORM),
     # staff: support (grants, tenants read), release (flags), platform (all)
     Line("tenant.read deadline.read delivery.read", staff=ALL_STAFF, reads=True),
     Line("grant.read", staff=frozenset({"support", "platform"}), reads=True),
     Line("grant.open", staff=frozenset({"support", "platform"})),
     Line("flag.read", staff=frozenset({"release", "platform"}), reads=True),
     Line("flag.change", staff=frozenset({"release", "platform"})),
+    Line("threshold.read", staff=frozenset({"release", "platform"}), reads=True),
     Line("user.read operator_journal.read", staff=PLATFORM, reads=True),
-    Line("tenant.change segment.change user.change", staff=PLATFORM),
+    Line("tenant.change segment.change user.change schedule.change", staff=PLATFORM),
     Line("deadline.replay delivery.replay journal.prune", staff=PLATFORM),
 )
 BY_ACTION = {action: line for line in LINES for action in line.actions.split()}
@@ -267,6 +275,7 @@ ASKS = (
     Ask("incident", "PATCH", "incident.change"),
     Ask("first-response", "POST", "incident.respond"),
     Ask("assign", "POST", "incident.assign"),
+    Ask("escalate", "POST", "incident.escalate"),
     Ask("wait", "POST", "incident.wait"),
     Ask("resume", "POST", "incident.resume"),
     Ask("resolve", "POST", "incident.resolve"),

@@ -8,7 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hypercare.errors import BrokenClock
-from hypercare.rules import ClockState, Tick, ends_before_go_live, hours, replay, stretches, week_began
+from hypercare.rules import (
+    ClockState,
+    Tick,
+    ends_before_go_live,
+    hours,
+    in_alphabet,
+    replay,
+    stretches,
+    week_began,
+)
 from hypercare.states import CLOCK_MOVES, INCIDENT_MOVES, ClockEventKind, ClockPhase, IncidentState, Severity
 from tests.hypercare.clockwork import lives, plainly_after, plainly_elapsed
 
@@ -249,3 +258,22 @@ def test_every_state_has_its_moves_and_leads_only_to_states() -> None:
 
 def test_a_severity_is_a_shape_too() -> None:
     assert [severity.shape for severity in Severity] == ["◆", "▲", "■", "●"]
+
+
+@pytest.mark.parametrize(
+    ("language", "ordered"),
+    [
+        (
+            "tr",
+            ["ABD", "Åland Adaları", "Almanya", "Curaçao", "Çad", "Danimarka", "Hırvatistan", "Hindistan"],
+        ),
+        (
+            "tr",
+            ["Irak", "İran", "Jamaika", "Orta Afrika", "Özbekistan", "Svalbard", "Şili", "Uganda", "Ürdün"],
+        ),
+        ("en", ["Afghanistan", "Åland Islands", "Albania", "Iran", "Iraq", "Türkiye", "Turks & Caicos"]),
+        ("en", ["Guinea", "Guinea-Bissau", "Guyana", "San Marino", "São Tomé", "Saudi Arabia"]),
+    ],
+)
+def test_names_stand_as_their_readers_look_for_them(language: str, ordered: list[str]) -> None:
+    assert sorted(ordered, key=lambda name: in_alphabet(name, language)) == ordered

@@ -145,6 +145,14 @@ class AssignInput(StrictSerializer):
     support_level = serializers.ChoiceField(choices=SupportLevel.choices, required=False)
 
 
+class EscalateInput(StrictSerializer):
+    """Why one level up, or to which one above, and to whom of that level."""
+
+    reason = TextField(max_length=REASON)
+    support_level = serializers.ChoiceField(choices=SupportLevel.choices, required=False)
+    assigned_to_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+
+
 class WaitInput(StrictSerializer):
     """Whom it waits for, and for what; the customer reads both."""
 

@@ -96,6 +96,7 @@ class CalendarSerializer(serializers.Serializer[CalendarVersion]):
     country = serializers.CharField(source="definition.country")
     subdivision = serializers.CharField(source="definition.subdivision")
     closed = serializers.JSONField(source="definition.closed")
+    names = serializers.JSONField(source="definition.names", default=dict)
     special = serializers.JSONField(source="definition.special")
     public_holidays = serializers.JSONField(source="closed_on")
     created_at = Moment(source="calendar.created_at")
@@ -104,7 +105,8 @@ class CalendarSerializer(serializers.Serializer[CalendarVersion]):
 
 
 class CalendarInput(StrictSerializer):
-    """`weekly` has intervals such as ["09:00", "12:30"] by weekday, `closed` days, `special` intervals by day."""
+    """`weekly` has intervals such as ["09:00", "12:30"] by weekday, `closed` days, `names` those of closed days by
+    day, `special` intervals by day."""
 
     name = TextField(max_length=LONGEST_NAME)
     time_zone = TextField(max_length=60)
@@ -112,4 +114,5 @@ class CalendarInput(StrictSerializer):
     country = TextField(max_length=8, required=False, allow_blank=True)
     subdivision = TextField(max_length=40, required=False, allow_blank=True)
     closed = serializers.JSONField(required=False)
+    names = serializers.JSONField(required=False)
     special = serializers.JSONField(required=False)

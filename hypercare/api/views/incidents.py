@@ -23,6 +23,7 @@ from hypercare.api.serializers.incidents import (
     BacklogItemSerializer,
     CommentInput,
     CommentSerializer,
+    EscalateInput,
     IncidentChange,
     IncidentInput,
     IncidentSerializer,
@@ -182,6 +183,15 @@ class Assign(_Move):
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Give the incident to an agent of the project, or with null to nobody."""
         return self.move(services.assign, AssignInput)
+
+
+class Escalate(_Move):
+    actions = {"POST": "incident.escalate"}
+
+    @extend_schema(request=EscalateInput, responses=IncidentSerializer)
+    def post(self, request: Request, project: UUID, incident: UUID) -> Response:
+        """Take the incident one support level up, or to the one given; those of that level are told why."""
+        return self.move(services.escalate, EscalateInput)
 
 
 class Wait(_Move):
