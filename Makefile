@@ -52,7 +52,7 @@ demo-reset: .venv/.stamp
 	@$(EMBEDDED) --drop
 
 test: .venv/.stamp
-	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: .venv/.stamp
 	@$(EMBEDDED) --root .data/test/check --volatile -- bash .ci/check
@@ -80,6 +80,7 @@ fuzz: .venv/.stamp
 	@$(EMBEDDED) --root .data/test/fuzz --volatile -- $(PY) -m tests.api $(FUZZ_ARGS)
 
 messages: .venv/.stamp
+	@$(PY) manage.py library_texts
 	@$(PY) manage.py makemessages --locale tr --extension html,txt,py,mjml --no-location --no-obsolete
 	@$(PY) manage.py compilemessages --locale tr --ignore .venv
 

@@ -13,8 +13,10 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         from tenancy.deliveries import fan_out  # noqa: PLC0415 - models load only now
+        from tenancy.services import VERBS, name_verbs  # noqa: PLC0415 - as above
         from tenancy.transactions import route  # noqa: PLC0415 - as above
 
         declare(RULES)
+        name_verbs(VERBS)
         route(fan_out)
         import_module("tenancy.web.openapi")  # drf-spectacular's extensions register by being imported

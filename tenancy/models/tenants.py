@@ -121,9 +121,13 @@ class TenantFlag(models.Model):
 class SpareSchema(models.Model):
     """A migrated, empty schema that waits for a tenant."""
 
-    name = models.CharField(max_length=63, unique=True)
+    name = models.CharField(_("name"), max_length=63, unique=True)
     leaf_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("spare schema")
+        verbose_name_plural = _("spare schemas")
 
     def __str__(self) -> str:
         return self.name

@@ -1,7 +1,7 @@
 """What may stand in the address of a list: the view's filters, its orderings, and the page."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework import DjangoFilterBackend
@@ -25,7 +25,7 @@ class KnownParameters(filters.BaseFilterBackend):
     def filter_queryset(
         self, request: Request, queryset: "QuerySet[Any]", view: "APIView"
     ) -> "QuerySet[Any]":
-        known = _known(type(view))
+        known = _known(cast(Any, type(view)))
         faults = {
             name: [exceptions.ErrorDetail(str(_("There is no such parameter.")), "unknown_parameter")]
             for name in request.query_params
@@ -37,7 +37,7 @@ class KnownParameters(filters.BaseFilterBackend):
 
 
 @cache
-def _known(view: "type[APIView]") -> frozenset[str]:
+def _known(view: type[Any]) -> frozenset[str]:
     """The names of what may stand in the address of a `view`."""
     filterset = getattr(view, "filterset_class", None)
     known = ALWAYS | set(getattr(view, "query_parameters", ()))

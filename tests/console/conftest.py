@@ -25,15 +25,8 @@ def at_now(now: datetime) -> Any:
 
 @pytest.fixture
 def browser() -> Browser:
-    """`browser(tenant, user)` is signed in on the tenant's host; its session is made there."""
-
-    def signed_in(tenant: Tenant, user: User) -> Client:
-        client = Client(headers={"host": factories.host_of(tenant)})
-        with entering(tenant):
-            client.force_login(user)
-        return client
-
-    return signed_in
+    """`browser(tenant, user)` is signed in on the tenant's host with a second factor; its session is made there."""
+    return factories.signed_in
 
 
 @pytest.fixture

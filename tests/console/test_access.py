@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from tenancy import services
 from tenancy.context import entering
 from tests import factories
 
@@ -43,9 +44,13 @@ def test_agent_signs_in_and_out(acme, users):
 
 
 @pytest.mark.parametrize("role", ["support", "release", "platform"])
-def test_staff_sign_in_on_the_public_host(public, users, role):
+def test_staff_sign_in_on_the_public_host_with_a_code(public, users, role, now):
+    secret = factories.second_factor(users[role])
     client, response = sign_in(public, users[role].email)
-    assert response.status_code == 302
+    assert response.url == "/account/code/"
+    assert client.get("/admin/").status_code == 302, "the password alone opens nothing"
+    response = client.post("/account/code/", {"code": services.current_code(secret, now=now)})
+    assert response.url == "/admin/"
     assert client.get("/admin/").status_code == 200
 
 

@@ -9,8 +9,10 @@ from django.utils import translation
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from hypercare import services
+from project.management.commands import library_texts
 from tenancy.actors import Actor
 from tenancy.context import entering
+from tenancy.web import django_texts
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/hypercare/incident/"
@@ -76,7 +78,7 @@ def test_list_and_forms_have_the_librarys_words_too(reader, report):
         "Kaydı seç",
         "Filtre: SLA ihlali",
         "Olay bildir…",
-        "1 olay",
+        "1 sonuç",
     ):
         assert words in page, words
     for words in ("Select ", "Run", "Type to search", "Filters", "incidents", " By "):
@@ -104,8 +106,7 @@ def test_periodic_tasks_are_turkish(operator):
         "Periyodik görevler",
         "her 5 saniye",
         "Toplam çalışma sayısı",
-        "Son değişiklik",
-        "1 periyodik görev",
+        "1 sonuç",
     ):
         assert words in page, words
     for words in ("Periodic", "every", "Scheduler", "Task Name", "Positional", "JSON encoded"):
@@ -134,3 +135,75 @@ def test_no_label_begins_with_a_letter_that_capitalising_spoils():
     # Fields without a label of their own have their name, which nobody translates.
     spoilt = {label for label in labels if label.startswith("i")} - {"id", "is primary", "is operations"}
     assert not spoilt
+
+
+SAME = {"Exchange", "crontab"}
+"""What Turkish operators say too."""
+
+
+def test_texts_of_the_libraries_are_written_down_as_they_are_installed():
+    assert library_texts.FILE.read_text() == library_texts.written(), "mend with: make messages"
+
+
+def test_texts_of_the_libraries_have_turkish():
+    texts = [text for part in library_texts.missing().values() for text in part]
+    with translation.override("tr"):
+        english = [
+            text
+            for text in texts
+            if (translation.ngettext(*text, 2) if len(text) > 1 else translation.gettext(text[0])) == text[-1]
+        ]
+    assert english == [(same,) for same in sorted(SAME)]
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_librarys_plural_is_turkish(count):
+    found = next(text for text in library_texts.missing()["UNFOLD"] if "result in" in text[0])
+    with translation.override("tr"):
+        said = translation.ngettext(*found, count) % {"counter": count, "time": "0,2"}
+    assert said.strip() == f"0,2 saniyede {count} sonuç bulundu"
+
+
+def test_texts_are_found_in_templates_and_modules(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        """{% translate "Save" %}<i title="{% trans 'Go "back"' as title %}">{{ _("Filters") }}</i>
+        {{ x|default:_("None") }}
+        {% include "a.html" with title=_('Sign in') %}
+        {% blocktranslate count counter=n trimmed %}
+            {{ counter }} row of 100 %
+        {% plural %}
+            {{ counter }} rows of 100 %
+        {% endblocktranslate %}"""
+    )
+    assert list(library_texts.texts_in(page)) == [
+        ("Save",),
+        ('Go "back"',),
+        ("Filters",),
+        ("None",),
+        ("Sign in",),
+        ("%(counter)s row of 100 %%", "%(counter)s rows of 100 %%"),
+    ]
+    module = tmp_path / "module.py"
+    module.write_text(
+        """
+from django.utils.translation import gettext_lazy as _, ngettext
+LABEL = _("One " "text")
+SOLAR_SCHEDULES = _("left out")
+def say(n, name):
+    return ngettext("%d row", "%d rows", n), _(name)
+"""
+    )
+    assert list(library_texts.texts_in(module)) == [("One text",), ("%d row", "%d rows")]
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(library_texts, "PACKAGES", {"NONE": ("nowhere_to_be_found",)})
+    with pytest.raises(LookupError, match="nowhere_to_be_found is not installed"):
+        library_texts.written()
+
+
+def test_what_we_say_otherwise_than_django_is_said_by_django():
+    """A text that Django no longer has would be translated for nobody."""
+    for text in django_texts.DJANGO:
+        assert any(django.gettext(text) != text for django in library_texts.django_says()), text

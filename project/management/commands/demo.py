@@ -35,8 +35,8 @@ BREACHES_IN = timedelta(seconds=60)
 class Command(BaseCommand):
     help = (
         "Migrates, makes the demo tenants if there are none, and runs web, worker, beat and a mailbox until Ctrl-C. "
-        "While it runs, --incident opens a P1 that breaches in a minute, --mail shows the newest mail, and --account "
-        "compares what was to be told with what the mailbox got."
+        "While it runs, --incident opens a P1 that breaches in a minute, --mail shows the newest mail, --code gives "
+        "the code that one of us signs in with, and --account compares what was to be told with what the mailbox got."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,6 +46,7 @@ class Command(BaseCommand):
         what.add_argument(
             "--account", action="store_true", help="Account for every message; exit 1 if one is missing."
         )
+        what.add_argument("--code", metavar="EMAIL", help="Show the code that signs this person in now.")
         parser.add_argument("--tenant", default="acme", metavar="SLUG", help="Whose incident (%(default)s).")
         parser.add_argument(
             "--port",
@@ -64,6 +65,8 @@ class Command(BaseCommand):
                 self._incident(options["tenant"])
             elif options["mail"]:
                 self._mail()
+            elif options["code"]:
+                self._code(options["code"])
             elif options["account"]:
                 self._account()
             else:
@@ -187,6 +190,12 @@ class Command(BaseCommand):
         count = sum(1 for _path in folder.glob("*.eml"))
         self.stdout.write(f"{heads}\n\n{body}\n({newest}, the newest of {count})")
 
+    def _code(self, email: str) -> None:
+        code = logins.code(email, now=timezone.now())
+        if not code:
+            raise CommandError(f"{email} has no second factor.")
+        self.stdout.write(code)
+
     def _account(self) -> None:
         found = account(FOLDER / "mail")
         told = sum(found.states.values())
@@ -211,6 +220,7 @@ def greeting(found: logins.Notes, place: run.Place, news: str) -> str:
         f"  Operations console   {found['console']['url']}",
     ]
     lines += _people(found["console"]["logins"])
+    lines.append("    (each with a code: .venv/bin/python manage.py demo --code EMAIL)")
     for tenant in found["tenants"]:
         codes = ", ".join(project["code"] for project in tenant["projects"])
         lines += ["", f"  {tenant['slug']:<20} {tenant['url']}   projects {codes}"]

@@ -1,0 +1,1 @@
+"""How dates and times are written where the console shows them raw: as everywhere else in the product."""
