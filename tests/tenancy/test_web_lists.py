@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -193,7 +194,8 @@ def test_a_list_as_csv(client, acme, users, lines):
     users["agent"].save()
     answer = client.get(LINES, {"format": "csv", "ordering": "seq", "verb": "thing.b", "page_size": 2})
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer["Content-Disposition"] == f'attachment; filename="acme-lines-{timezone.localdate()}.csv"'
+    today = timezone.localdate(timezone=ZoneInfo("Europe/Istanbul"))
+    assert answer["Content-Disposition"] == f'attachment; filename="acme-lines-{today}.csv"'
     rows = as_csv(answer)
     with entering(acme):
         wanted = list(Event.objects.filter(verb="thing.b").order_by("seq"))
