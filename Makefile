@@ -52,7 +52,7 @@ demo-reset: .venv/.stamp
 	@$(EMBEDDED) --drop
 
 test: .venv/.stamp
-	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: .venv/.stamp
 	@$(EMBEDDED) --root .data/test/check --volatile -- bash .ci/check

@@ -167,7 +167,7 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callabl
         connection.set_schema_to_public()
         for row in made:
             row.refresh_from_db()
-            services.suspend_tenant(tenant=row, reason="test over", by=Actor.system("tests"), now=NOW)
+            services.suspend_tenant(tenant=row, reason="x", by=Actor.system("tests"), now=NOW)
             row.refresh_from_db()
             services.purge_tenant(tenant=row, typed_slug=row.slug, by=Actor.system("tests"), now=NOW)
         connections.close_all()
