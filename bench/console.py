@@ -21,6 +21,7 @@ from bench.measure import Row, show, timed
 from bench.tenants import BY, create
 from hypercare import services as hypercare
 from hypercare.states import Severity, WorkItemKind
+from project.startup import settle
 from tenancy import services
 from tenancy.actors import Actor
 from tenancy.context import entering
@@ -160,6 +161,7 @@ def main() -> list[Row]:
             fill(tenant, people, now)
         get = browser(tenant, people[0])
         rows = []
+        settle()
         for name, path in pages(get, tenant):
             status, _body = get(path)
             assert status.startswith("200"), (path, status)

@@ -22,6 +22,7 @@ from django.utils import timezone
 from bench.measure import Row, show, timed
 from bench.tenants import BY, create, insert
 from hypercare import services as hypercare
+from project.startup import settle
 from tenancy import services
 from tenancy.actors import Actor
 from tenancy.context import entering
@@ -61,6 +62,15 @@ def caller(tenant: Tenant, token: str) -> Callable[..., tuple[str, bytes]]:
     return call
 
 
+def in_turn(ours: Callable[[], Any], limit: Callable[[], Any]) -> tuple[list[float], list[float]]:
+    """Milliseconds of both, one after the other and each first as often: what comes second finds warmer caches."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(ROUNDS):
+        for which in (0, 1) if turn % 2 else (1, 0):
+            times[which].append(timed((ours, limit)[which]))
+    return times
+
+
 def main() -> list[Row]:
     logging.disable(logging.ERROR)
     unhurried = replace(settings.THRESHOLDS, api=replace(settings.THRESHOLDS.api, REQUESTS_PER_MINUTE=10**9))
@@ -96,12 +106,9 @@ def main() -> list[Row]:
         assert len(json.loads(body)["results"]) == 20
         report = {"title": "Payment file rejected", "severity": "P2", "affected_module": "FI"}
         assert call(url, report)[0].startswith("201")
-        lists, empties, reports, inserts = [], [], [], []
-        for _ in range(ROUNDS):
-            lists.append(timed(lambda: call(listed)))
-            empties.append(timed(lambda: call("/api/v1/empty")))
-            reports.append(timed(lambda: call(url, report)))
-            inserts.append(timed(insert))
+        settle()
+        lists, empties = in_turn(lambda: call(listed), lambda: call("/api/v1/empty"))
+        reports, inserts = in_turn(lambda: call(url, report), insert)
 
     def per_second(times: list[float]) -> float:
         return 1000 / median(times)

@@ -6,11 +6,11 @@ from django.views.generic import RedirectView
 from tenancy.web.admin import tenant_site
 
 urlpatterns = [
+    path("api/v1/", include("hypercare.api.urls")),
+    path("api/v1/", include("tenancy.api.urls")),
     path("", RedirectView.as_view(url="/admin/"), name="start"),
     path("", include("tenancy.web.sign_in.urls")),
     path("admin/", tenant_site.urls),
-    path("api/v1/", include("tenancy.api.urls")),
-    path("api/v1/", include("hypercare.api.urls")),
 ]
 handler400 = "tenancy.web.problems.bad_request"
 handler403 = "tenancy.web.problems.permission_denied"
