@@ -8,7 +8,7 @@ from tenancy.web.admin import tenant_site
 urlpatterns = [
     path("api/v1/", include("hypercare.api.urls")),
     path("api/v1/", include("tenancy.api.urls")),
-    path("", RedirectView.as_view(url="/admin/"), name="start"),
+    path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("", include("tenancy.web.sign_in.urls")),
     path("admin/", tenant_site.urls),
 ]

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from tenancy.web.admin import public_site
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/admin/"), name="start"),
+    path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("", include("tenancy.web.sign_in.urls")),
     path("admin/", public_site.urls),
     path("api/v1/", include("tenancy.api.urls")),
