@@ -215,6 +215,7 @@ class _Seeding:
             language=person.language,
             time_zone=person.time_zone,
             staff_role=person.staff_role,
+            invited=False,
             by=SYSTEM,
             now=self._tick(),
         )

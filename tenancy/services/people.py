@@ -45,8 +45,11 @@ def create_user(
     by: Actor,
     now: datetime,
     staff_role: str = "",
+    invited: bool = True,
 ) -> User:
     """Make a person who belongs to no tenant yet. Without a password they are mailed a link to set the first one.
+
+    Nobody is mailed when not `invited`: whoever calls sees to a password, or hands a link over.
 
     Raises NotAllowed, Invalid for what cannot be, Conflict for an email in use.
     """
@@ -68,7 +71,7 @@ def create_user(
             raise Conflict(_("There is a user with this email already."), code="email_taken") from error
         data = {"language": language, "staff_role": staff_role}
         event = emit("user.created", user, by=by, now=now, data=data, personal=_named(user), schema=PUBLIC)
-        if password is None:
+        if password is None and invited:
             invite(user=user, event=event, now=now)
     return user
 

@@ -175,6 +175,7 @@ def test_its_mails_are_sent_when_they_would_have_been(demo_acme):
     assert told["incident.breached"] == breaches
     assert {"incident.warned", "incident.commented", "incident.waiting", "change.submitted"} <= set(told)
     assert [row.last_error for row in rows if row.state != "sent"] == []
+    assert not Delivery.objects.filter(message="user.invited").exists(), "all of them have a password"
     # What happened within those two seconds goes out with it.
     assert all(timedelta() < row.sent_at - row.created_at <= timedelta(seconds=2) for row in rows)
 
