@@ -1,5 +1,6 @@
 """Which tenant a host name leads to, remembered for a moment so that a request asks the database nothing."""
 
+from contextlib import suppress
 from threading import Lock
 
 from cachetools import TTLCache
@@ -21,9 +22,8 @@ def find(host: str) -> Tenant | None:
     A change in another process is seen after `access.HOST_CACHE_SECONDS`.
     """
     name = host.lower().rstrip(".")
-    with _lock:
-        if name in _cache:
-            return _cache[name]
+    with _lock, suppress(KeyError):
+        return _cache[name]  # asked once: between "is it there" and "give it" its time may be over
     domain = Domain.objects.select_related("tenant").filter(domain=name).first()
     tenant = domain.tenant if domain else None
     with _lock:
