@@ -42,6 +42,7 @@ TENANTS = 10
 EACH = 100  # deliveries of each tenant in a full queue
 RATE, SECONDS = 300, 10  # events a second, and for how long
 WORKERS = 2
+OVER = (DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.MOOT)
 
 
 @contextmanager
@@ -123,7 +124,7 @@ def happen(tenant: Tenant, count: int) -> None:
 def drain(ports: dict[str, int], channel: str, count: int) -> tuple[float, float]:
     """Deliveries a second of a full queue, from the first to the last answer, and CPU milliseconds of each."""
     with workers(ports, count) as seconds:
-        while Delivery.objects.exclude(state__in=[DeliveryState.SENT, DeliveryState.DEAD]).exists():
+        while Delivery.objects.exclude(state__in=OVER).exists():
             time.sleep(0.1)
     sent = list(
         Delivery.objects.filter(channel=channel, state=DeliveryState.SENT).values_list("sent_at", flat=True)
@@ -157,7 +158,7 @@ def paced(tenants: list[Tenant], ports: dict[str, int]) -> tuple[float, float, f
                 done += missing
             else:
                 time.sleep(0.005)
-        while Delivery.objects.exclude(state__in=[DeliveryState.SENT, DeliveryState.DEAD]).exists():
+        while Delivery.objects.exclude(state__in=OVER).exists():
             time.sleep(0.1)
     rows = list(Delivery.objects.filter(attempts=1).values_list("created_at", "sent_at"))
     assert len(rows) == done, (len(rows), done)

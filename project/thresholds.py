@@ -291,7 +291,7 @@ class Retention:
     """How long finished rows are kept."""
 
     DEAD_DELIVERY_DAYS: int = _number(90, "days", "dead deliveries are kept for this long")
-    SENT_DELIVERY_DAYS: int = _number(30, "days", "sent deliveries are kept for this long")
+    SENT_DELIVERY_DAYS: int = _number(30, "days", "sent and needless deliveries are kept for this long")
     IDEMPOTENCY_HOURS: int = _number(24, "hours", "a POST's answer is repeated for its Idempotency-Key")
     PERSONAL_DAYS: int = _number(730, "days", "the personal parts of journal lines are kept for this long")
     SECURITY_COUNT_DAYS: int = _number(90, "days", "counted security signals are kept for this long")

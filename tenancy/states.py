@@ -53,6 +53,7 @@ class DeliveryState(models.TextChoices):
     SENT = "sent", _("sent")
     AMBIGUOUS = "ambiguous", _("ambiguous")
     DEAD = "dead", _("dead")
+    MOOT = "moot", _("needless")
 
 
 class Signal(models.TextChoices):
@@ -79,8 +80,10 @@ DELIVERY_MOVES: dict[str, tuple[str, ...]] = {
         DeliveryState.PENDING,
         DeliveryState.AMBIGUOUS,
         DeliveryState.DEAD,
+        DeliveryState.MOOT,
     ),
     DeliveryState.AMBIGUOUS: (DeliveryState.PENDING,),
     DeliveryState.DEAD: (DeliveryState.PENDING,),
+    DeliveryState.MOOT: (DeliveryState.PENDING,),  # an endpoint's alone: it may be switched on again
     DeliveryState.SENT: (),
 }

@@ -25,7 +25,8 @@ class Account:
     @property
     def balanced(self) -> bool:
         """Nothing waits, nothing was given up, and each message is there: a repeat, with its key, counts once."""
-        unsent = sum(count for state, count in self.states.items() if state != DeliveryState.SENT)
+        over = (DeliveryState.SENT, DeliveryState.MOOT)
+        unsent = sum(count for state, count in self.states.items() if state not in over)
         return not (unsent or self.missing or self.strange)
 
 

@@ -32,9 +32,10 @@ DELIVERY_TONES = {
     DeliveryState.SENT: "ok",
     DeliveryState.AMBIGUOUS: "soon",
     DeliveryState.DEAD: "late",
+    DeliveryState.MOOT: "",
 }
 _LONG_KEY = 12  # characters: numbers are shorter, UUIDs are longer
-STUCK = (DeliveryState.DEAD, DeliveryState.AMBIGUOUS)
+STUCK = (DeliveryState.DEAD, DeliveryState.AMBIGUOUS)  # somebody may not have been told
 
 
 def _replay_delivery(row: Delivery, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
@@ -55,7 +56,7 @@ def _replay_verb(action: str) -> Verb:
         "replay",
         ActionVariant.PRIMARY,
         _("It gets all its tries again. An ambiguous one may reach its receiver twice."),
-        lambda row: row.state in STUCK,
+        lambda row: row.state in deliveries.replayable_from(row.recipient),
         action,
     )
 
@@ -122,7 +123,7 @@ class DeliveryAdmin(AnyDeliveryAdmin):
         ("told", "subject"),
         ("recipient", "channel"),
         ("created", "sent"),
-        ("next_try_at", "dead_at"),
+        ("next_try_at", "dead_at", "moot_at"),
         ("attempts", "dedupe_key"),
         "provider_ref",
         "last_error",
@@ -181,7 +182,7 @@ class TenantDeliveryAdmin(AnyDeliveryAdmin):
         ("receiver", "channel"),
         ("standing", "attempts"),
         ("created", "sent"),
-        ("next_try_at", "dead_at"),
+        ("next_try_at", "dead_at", "moot_at"),
         "provider_ref",
         "last_error",
         "key",

@@ -4,7 +4,16 @@ Claim, commit, send outside any transaction, mark by fence. A claimant that dies
 then happens is the channel's choice between "never twice" and "never lost".
 """
 
-from tenancy.deliveries.dispatch import Dispatched, base_url, claim, dispatch, expire_leases, mark, replay
+from tenancy.deliveries.dispatch import (
+    Dispatched,
+    base_url,
+    claim,
+    dispatch,
+    expire_leases,
+    mark,
+    replay,
+    replayable_from,
+)
 from tenancy.deliveries.messages import (
     ANY,
     Audience,
@@ -70,6 +79,7 @@ __all__ = [
     "register_message",
     "renderer_of",
     "replay",
+    "replayable_from",
     "tell",
     "tell_endpoint",
     "writable",

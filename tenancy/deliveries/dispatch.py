@@ -46,18 +46,20 @@ from tenancy.wake import wake
 logger = logging.getLogger(__name__)
 
 DISPATCHER = Actor.system("dispatch")
-DISABLED = "endpoint.disabled"
+DISABLED, MOOT = "endpoint.disabled", "delivery.moot"
 _ADVISORY_CLASS = 7102
 _DIED = "the sender died while sending"
+_ENDPOINT = "endpoint:"
 
 
 @dataclass(slots=True)
 class Dispatched:
-    """Counts of one run. `lost_lease`: somebody else has the row by now, or will."""
+    """Counts of one run. `moot`: nobody to tell, or nothing; `lost_lease`: somebody else has the row, or will."""
 
     sent: int = 0
     failed: int = 0
     dead: int = 0
+    moot: int = 0
     ambiguous: int = 0
     lost_lease: int = 0
 
@@ -337,13 +339,14 @@ def _put_back(untried: Sequence[Result]) -> None:
 def _failed(result: Result, error: Exception, *, total: Dispatched) -> None:
     limits, row, now = settings.THRESHOLDS.delivery, result.row, result.at
     why = f"{type(error).__name__}: {error}"[:2000]
+    if isinstance(error, Moot):
+        _lay_aside(row, str(error)[:2000], now=now, total=total)
+        return
     logger.warning("delivery %s to %s failed, attempt %s: %s", row.pk, row.recipient, row.attempts, why)
     if not _mine(row).exists():
         total.lost_lease += 1
-    elif isinstance(error, Moot):
-        total.dead += _die(row, why, "delivery.moot", now=now)
     elif isinstance(error, Rejected) or (not isinstance(error, Busy) and row.attempts >= limits.MAX_ATTEMPTS):
-        total.dead += _die(row, why, "delivery.dead", now=now)
+        total.dead += _die(row, why, now=now)
     elif isinstance(error, Unsure) and not channel_named(row.channel).repeats_when_unsure:
         total.ambiguous += _unsure(row, why, now=now)
     elif isinstance(error, Busy):  # it is alive and says when: no try is used up
@@ -359,7 +362,7 @@ def _failed(result: Result, error: Exception, *, total: Dispatched) -> None:
         total.failed += _mine(row).update(
             state=DeliveryState.PENDING, leased_until=None, next_try_at=now + wait, last_error=why
         )
-    if _is_endpoints(row) and not isinstance(error, Moot):
+    if _is_endpoints(row):
         _endpoint_failed(int(row.recipient.partition(":")[2]), now=now)
 
 
@@ -372,11 +375,21 @@ def _backoff(attempts: int) -> float:
     )
 
 
-def _die(row: Delivery, why: str, verb: str, *, now: datetime) -> int:
+def _die(row: Delivery, why: str, *, now: datetime) -> int:
     marked = _mine(row).update(state=DeliveryState.DEAD, leased_until=None, dead_at=now, last_error=why)
     if marked:
-        _record(verb, row, now=now)
+        _record("delivery.dead", row, now=now)
     return marked
+
+
+def _lay_aside(row: Delivery, why: str, *, now: datetime, total: Dispatched) -> None:
+    """It has become pointless: no failure, neither its own nor its endpoint's, so nobody is alarmed."""
+    logger.info("delivery %s to %s is moot: %s", row.pk, row.recipient, why)
+    if _mine(row).update(state=DeliveryState.MOOT, leased_until=None, moot_at=now, last_error=why):
+        total.moot += 1
+        _record(MOOT, row, now=now)
+    else:
+        total.lost_lease += 1
 
 
 def _unsure(row: Delivery, why: str, *, now: datetime) -> int:
@@ -393,10 +406,10 @@ def _unsure(row: Delivery, why: str, *, now: datetime) -> int:
 
 
 def _record(verb: str, row: Delivery, *, now: datetime) -> None:
-    """In the operators' journal; an alarm, unless nobody is left to tell or it is the alarm that did not arrive."""
+    """In the operators' journal; an alarm, unless it is moot or it is the alarm that did not arrive."""
     data = {"tenant": row.tenant_id, "channel": row.channel, "message": row.message, "attempts": row.attempts}
     emit(verb, f"delivery:{row.pk}", by=DISPATCHER, now=now, data=data, schema=PUBLIC)
-    if verb != "delivery.moot" and row.tenant.schema_name != PUBLIC:
+    if verb != MOOT and row.tenant.schema_name != PUBLIC:
         alarm(now=now)
 
 
@@ -404,7 +417,7 @@ def _record(verb: str, row: Delivery, *, now: datetime) -> None:
 
 
 def _is_endpoints(row: Delivery) -> bool:
-    return row.recipient.startswith("endpoint:")
+    return row.recipient.startswith(_ENDPOINT)
 
 
 def _endpoint_failed(pk: int, *, now: datetime) -> None:
@@ -430,19 +443,32 @@ def _endpoint_failed(pk: int, *, now: datetime) -> None:
 # ---- replay ---------------------------------------------------------------------------------------------------
 
 
+def replayable_from(recipient: str) -> tuple[DeliveryState, ...]:
+    """The states from which a delivery to `recipient` may be replayed.
+
+    Moot is an end: a person who had no access then, or nothing to be told, is not told later. Not so for an endpoint:
+    what waited while it was disabled may go out when it is enabled again.
+    """
+    stuck = DeliveryState.DEAD, DeliveryState.AMBIGUOUS
+    return (*stuck, DeliveryState.MOOT) if recipient.startswith(_ENDPOINT) else stuck
+
+
 def replay(*, delivery: Delivery, reason: str, by: Actor, now: datetime) -> bool:
-    """Give a dead or ambiguous delivery all its tries again. False if it is neither (any more).
+    """Give a delivery that is stuck all its tries again. False if its state is not in `replayable_from` (any more).
 
     Staff replay any, those of a tenant their own, and its journal says so too. Raises NotAllowed.
     """
     inside = by.kind in (ActorKind.MEMBER, ActorKind.SUPPORT)
     require(by, "delivery.own.replay" if inside else "delivery.replay")
     with atomic():
-        stuck = Delivery.objects.filter(
-            pk=delivery.pk, state__in=[DeliveryState.DEAD, DeliveryState.AMBIGUOUS]
-        )
+        stuck = Delivery.objects.filter(pk=delivery.pk, state__in=replayable_from(delivery.recipient))
         moved = stuck.update(
-            state=DeliveryState.PENDING, dead_at=None, attempts=0, next_try_at=now, fence=F("fence") + 1
+            state=DeliveryState.PENDING,
+            dead_at=None,
+            moot_at=None,
+            attempts=0,
+            next_try_at=now,
+            fence=F("fence") + 1,
         )
         if moved:
             data = {"tenant": delivery.tenant_id, "channel": delivery.channel, "reason": reason}

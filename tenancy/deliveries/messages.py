@@ -16,7 +16,7 @@ class Rejected(Exception):
 
 
 class Moot(Exception):
-    """There is nobody or nothing to tell any more: dead at once, and says so."""
+    """There is nobody or nothing to tell any more: the delivery is needless, and says so."""
 
 
 class Unsure(Exception):

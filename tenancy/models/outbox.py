@@ -50,7 +50,8 @@ class Delivery(models.Model):
     """One message to one recipient on one channel: the outbox.
 
     Names the tenant's event and the recipient (`user:12`, `endpoint:3`); the text is rendered inside the tenant
-    when it is sent. `fence` grows with each claim, so that only the latest claimant may mark the row.
+    when it is sent. `fence` grows with each claim, so that only the latest claimant may mark the row. A moot one had
+    nobody to tell or nothing to say when it was rendered; `last_error` says why.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", verbose_name=_("tenant"))
@@ -70,6 +71,7 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(_("created at"))
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     dead_at = models.DateTimeField(_("dead since"), null=True, blank=True)
+    moot_at = models.DateTimeField(_("needless since"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("delivery")
@@ -84,6 +86,9 @@ class Delivery(models.Model):
             ),
             models.CheckConstraint(
                 name="delivery_dead_has_time", condition=together(Q(state="dead"), Q(dead_at__isnull=False))
+            ),
+            models.CheckConstraint(
+                name="delivery_moot_has_time", condition=together(Q(state="moot"), Q(moot_at__isnull=False))
             ),
             models.CheckConstraint(
                 name="delivery_leased_has_end",

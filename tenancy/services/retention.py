@@ -32,21 +32,28 @@ def retain(*, now: datetime) -> dict[str, int]:
     security = now - timedelta(days=limits.SECURITY_COUNT_DAYS)
     counts = {
         "sent deliveries": _delete(Delivery.objects.filter(state=DeliveryState.SENT, sent_at__lt=sent)),
+        "moot deliveries": _delete(Delivery.objects.filter(state=DeliveryState.MOOT, moot_at__lt=sent)),
         "dead deliveries": _delete(Delivery.objects.filter(state=DeliveryState.DEAD, dead_at__lt=dead)),
         "security counts": _delete(SecurityCount.objects.filter(minute__lt=security)),
         "sessions": _delete(Session.objects.filter(expire_date__lt=now)),
         "personal parts": erase_expired_personal(before=personal, now=now),
-        "idempotency records": 0,
+        "idempotency records": _expire_records(before=records),
     }
     for tenant in Tenant.objects.exclude(state=TenantState.PURGED).exclude(schema_name=PUBLIC).iterator():
         try:
             with entering(tenant):
                 counts["personal parts"] += erase_expired_personal(before=personal, now=now)
-                while expired := expire_records(before=records):
-                    counts["idempotency records"] += expired
+                counts["idempotency records"] += _expire_records(before=records)
         except DatabaseError:
             logger.exception("retention in tenant %s failed", tenant.slug)
     return counts
+
+
+def _expire_records(*, before: datetime) -> int:
+    total = 0
+    while expired := expire_records(before=before):
+        total += expired
+    return total
 
 
 def _delete(rows: "QuerySet[Any]") -> int:

@@ -24,7 +24,7 @@ def told(acme, now):
             "next_try_at": now,
             "created_at": now,
         }
-        times = {"sent_at": now if state == "sent" else None, "dead_at": now if state == "dead" else None}
+        times = {f"{state}_at": now} if state in ("sent", "dead", "moot") else {}
         return Delivery.objects.create(
             tenant=acme, event=uuid4(), channel=channel, state=state, **given, **times
         )
@@ -60,6 +60,11 @@ def test_what_is_missing_is_named(told, tmp_path):
 def test_what_is_not_sent_does_not_add_up(told, tmp_path, state):
     told(state)
     assert not account(tmp_path).balanced
+
+
+def test_what_there_was_nobody_to_tell_adds_up(told, tmp_path):
+    told("moot")
+    assert account(tmp_path).balanced
 
 
 def test_a_mail_that_nobody_sent_is_strange(told, tmp_path):

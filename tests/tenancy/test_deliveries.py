@@ -3,12 +3,14 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from tenancy import deliveries
+from tenancy import deliveries, services
 from tenancy.context import current_schema, entering
 from tenancy.deliveries import Dispatched, Form, Mail, Moot, Notice, Rejected, mark, messages
 from tenancy.deliveries.lanes import Result
+from tenancy.errors import Conflict
 from tenancy.models import Delivery, OperatorEvent, User
 from tenancy.states import DeliveryState, TenantState
 from tenancy.transactions import atomic
@@ -121,8 +123,36 @@ def test_nothing_to_say_or_nobody_to_tell_is_not_tried_again(acme, now, wire):
     tell(acme, gone, now)
     User.objects.filter(pk=gone.pk).update(is_active=False)
     tell(acme, factories.member(acme, "agent"), now, subject="thing:moot")
-    assert dispatch(now).dead == 2
+    assert dispatch(now).moot == 2
     assert wire.sent == []
+    assert set(Delivery.objects.values_list("state", "moot_at", "dead_at")) == {
+        (DeliveryState.MOOT, now, None)
+    }
+    assert set(Delivery.objects.values_list("last_error", flat=True)) == {
+        f"user:{gone.pk} is not an active user",
+        "the thing is gone",
+    }
+
+
+def test_what_was_moot_for_a_person_is_neither_retried_nor_replayed(acme, now, wire, system):
+    tell(acme, factories.member(acme, "agent"), now, subject="thing:moot")
+    dispatch(now)
+    moot = Delivery.objects.get()
+    assert not deliveries.replay(delivery=moot, reason="again", by=system, now=now)
+    with pytest.raises(Conflict):
+        services.retry_delivery(delivery=moot, reason="again", by=system, now=now)
+    moot.refresh_from_db()
+    assert moot.state == DeliveryState.MOOT
+    assert not OperatorEvent.objects.filter(verb__in=["delivery.replayed", "delivery.retried"]).exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"state": "moot"}, {"moot_at": True}, {"state": "dead", "moot_at": True}, {"state": "needless"}]
+)
+def test_what_is_moot_says_since_when_and_nothing_else_does(acme, now, wire, wrong):
+    tell(acme, factories.member(acme, "agent"), now)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Delivery.objects.update(**{name: now if value is True else value for name, value in wrong.items()})
 
 
 def test_a_dead_senders_lease_ends_and_a_repeating_channel_sends_again(acme, now, wire):

@@ -216,14 +216,46 @@ def test_a_receiver_that_names_a_time_is_asked_again_then(endpoint, wire, now):
     assert row("thing:1").next_try_at == now + timedelta(seconds=42)
 
 
-def test_what_is_moot_is_dead_without_an_alarm(endpoint, wire, now, users):
+def test_what_is_moot_is_neither_dead_nor_an_alarm(endpoint, wire, now, users):
     place = endpoint("a")
     say(place, now, "thing:1")
     place.delete()
-    assert dispatch(now).dead == 1
-    assert "is not there" in row("thing:1").last_error
+    told = dispatch(now)
+    assert (told.moot, told.dead, told.failed) == (1, 0, 0)
+    assert (row("thing:1").state, row("thing:1").moot_at) == (DeliveryState.MOOT, now)
+    assert row("thing:1").last_error == f"{row('thing:1').recipient} is not there"
+    assert (row("thing:1").dead_at, row("thing:1").leased_until) == (None, None)
     assert OperatorEvent.objects.filter(verb="delivery.moot").exists()
+    assert not OperatorEvent.objects.filter(verb="delivery.dead").exists()
     assert not Delivery.objects.filter(message=deliveries.ALARM).exists()
+    assert dispatch(now + timedelta(days=1)) == Dispatched()
+
+
+def test_what_is_moot_does_not_count_against_its_endpoint(endpoint, wire, now, monkeypatch):
+    place = endpoint("a")
+    say(place, now, "thing:1")
+    monkeypatch.setitem(messages._renderers, (ANY, Form.DATA), each(nothing_to_say))
+    assert dispatch(now).moot == 1
+    place.refresh_from_db()
+    assert place.failing_since is None
+
+
+def nothing_to_say(outgoing):
+    raise Moot("it was closed")
+
+
+def test_what_waited_for_a_disabled_endpoint_goes_out_when_it_is_back(endpoint, wire, now, system):
+    place = endpoint("a")
+    say(place, now, "thing:1")
+    Endpoint.objects.filter(pk=place.pk).update(disabled_at=now, disabled_because="Moved")
+    assert dispatch(now).moot == 1
+    assert deliveries.replay(delivery=row("thing:1"), reason="Is it?", by=system, now=now)
+    assert dispatch(now).moot == 1  # not yet
+    Endpoint.objects.filter(pk=place.pk).update(disabled_at=None, disabled_because="")
+    assert deliveries.replay(delivery=row("thing:1"), reason="Back", by=system, now=now)
+    assert dispatch(now).sent == 1
+    assert (row("thing:1").state, row("thing:1").moot_at) == (DeliveryState.SENT, None)
+    assert row("thing:1").last_error == ""
 
 
 def test_a_renderer_that_fails_is_tried_again(endpoint, wire, now, monkeypatch):
@@ -335,7 +367,7 @@ def test_an_endpoint_of_another_tenant_is_sent_nothing(endpoint, globex, wire, n
     place = endpoint("a")
     say(place, now, "thing:1")
     Endpoint.objects.update(tenant=globex)
-    assert dispatch(now).dead == 1
+    assert dispatch(now).moot == 1
     assert wire.sent == []
 
 
@@ -351,7 +383,7 @@ def test_an_old_fence_marks_nothing(endpoint, wire, now):
     ):
         counts = Dispatched()
         mark([result], total=counts)
-        assert (counts.sent, counts.dead) == (0, 0)
+        assert (counts.sent, counts.dead, counts.moot) == (0, 0, 0)
     assert (row("thing:1").state, row("thing:1").provider_ref) == (DeliveryState.SENT, "ref-thing:1")
 
 
@@ -393,7 +425,7 @@ def test_after_days_of_failure_it_is_disabled_and_its_admins_are_told(endpoint, 
     told = Delivery.objects.filter(message="endpoint.disabled")
     assert [one.recipient for one in told] == [f"user:{users['admin'].pk}"]
     later = now + timedelta(hours=2)
-    assert dispatch(later).dead == 2  # what was still waiting for it
+    assert dispatch(later).moot == 2  # what was still waiting for it
     assert wire.sent == []
 
 
@@ -416,5 +448,5 @@ def test_a_person_is_no_endpoint(acme, now, wire):
         deliveries.tell(
             deliveries.Notice("incident.breached", "thing:1", uuid4(), [gone.pk], urgent=True), now=now
         )
-    assert dispatch(now).dead == 1
+    assert dispatch(now).moot == 1
     assert not Endpoint.objects.exists()

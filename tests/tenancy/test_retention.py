@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from tenancy import services
 from tenancy.context import entering
 from tenancy.journal.models import EventPersonal, IdempotencyRecord
-from tenancy.models import Delivery, Session
+from tenancy.models import Delivery, OperatorIdempotencyRecord, Session
 from tenancy.transactions import atomic, emit
 
 pytestmark = pytest.mark.django_db
@@ -29,16 +29,18 @@ def test_deliveries_go_when_their_time_is_over(acme, now):
     sent, dead = timedelta(days=KEPT.SENT_DELIVERY_DAYS), timedelta(days=KEPT.DEAD_DELIVERY_DAYS)
     gone = [
         delivery(acme, now, state="sent", sent_at=now - sent - SECOND),
+        delivery(acme, now, state="moot", moot_at=now - sent - SECOND),
         delivery(acme, now, state="dead", dead_at=now - dead - SECOND),
     ]
     stays = [
         delivery(acme, now, state="sent", sent_at=now - sent),
+        delivery(acme, now, state="moot", moot_at=now - sent),
         delivery(acme, now, state="dead", dead_at=now - dead),
         delivery(acme, now - dead * 2),
         delivery(acme, now - dead * 2, state="ambiguous"),
     ]
     counts = services.retain(now=now)
-    assert (counts["sent deliveries"], counts["dead deliveries"]) == (1, 1)
+    assert [counts[f"{state} deliveries"] for state in ("sent", "moot", "dead")] == [1, 1, 1]
     assert set(Delivery.objects.values_list("pk", flat=True)) == {row.pk for row in stays}
     assert not Delivery.objects.filter(pk__in=[row.pk for row in gone]).exists()
 
@@ -61,8 +63,11 @@ def test_records_and_personal_parts_go_in_every_tenant(acme, globex, now, system
                 with atomic():
                     emit("test.named", "thing:1", by=system, now=at, personal={"name": "Ayşe"})
                 IdempotencyRecord.objects.create(actor="member:1", key=str(at), digest="d", created_at=at)
+    for at in (old, now):
+        OperatorIdempotencyRecord.objects.create(actor="staff:1", key=str(at), digest="d", created_at=at)
     counts = services.retain(now=now)
-    assert (counts["personal parts"], counts["idempotency records"]) == (2, 2)
+    assert (counts["personal parts"], counts["idempotency records"]) == (2, 3)
+    assert OperatorIdempotencyRecord.objects.get().created_at == now
     with entering(acme):
         assert EventPersonal.objects.count() == 1
         assert IdempotencyRecord.objects.get().created_at == now
