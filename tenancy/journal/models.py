@@ -1,10 +1,10 @@
-"""The tables of a tenant's journal. Written by `tenancy.transactions` alone."""
+"""The tables of a tenant's journal, written by `tenancy.transactions` alone; and what it answers repeats from."""
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from tenancy.models import ChainedEvent, ChainedPersonal, ChainHead
+from tenancy.models import ChainedEvent, ChainedPersonal, ChainHead, KeptAnswer
 from tenancy.rows import TenantManager, TenantModel
 
 
@@ -31,25 +31,11 @@ class EventHead(ChainHead):
         constraints = [models.CheckConstraint(name="eventhead_one_row", condition=Q(id=1))]
 
 
-class IdempotencyRecord(TenantModel):
-    """What a POST with an Idempotency-Key was answered, so that its repeat is answered the same.
-
-    Written in the transaction of what it protects. `actor` is `member:12`; `digest` is over the request.
-    """
-
-    actor = models.CharField(_("actor"), max_length=60)
-    key = models.CharField(_("key"), max_length=255)
-    digest = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField(_("status"), null=True)
-    headers = models.JSONField(default=dict)
-    body = models.TextField(blank=True)
-    created_at = models.DateTimeField(_("created at"))
+class IdempotencyRecord(TenantModel, KeptAnswer):
+    """The answers of this tenant."""
 
     class Meta:
         verbose_name = _("idempotency record")
         verbose_name_plural = _("idempotency records")
         constraints = [models.UniqueConstraint(fields=["actor", "key"], name="idempotency_once")]
         indexes = [models.Index(fields=["created_at"], name="idempotency_by_time")]
-
-    def __str__(self) -> str:
-        return f"{self.actor} {self.key}"

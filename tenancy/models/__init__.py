@@ -1,5 +1,6 @@
 """The shared tables. Shared rows carry ids, counts and states, never a tenant's content."""
 
+from tenancy.models.answers import KeptAnswer, OperatorIdempotencyRecord
 from tenancy.models.journal import (
     ChainedEvent,
     ChainedPersonal,
@@ -23,9 +24,11 @@ __all__ = [
     "Domain",
     "Endpoint",
     "Flag",
+    "KeptAnswer",
     "Membership",
     "OperatorEvent",
     "OperatorHead",
+    "OperatorIdempotencyRecord",
     "OperatorPersonal",
     "Preference",
     "SchemaTemplate",

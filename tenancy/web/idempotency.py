@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from tenancy.actors import Actor
 from tenancy.errors import InvalidHeader
-from tenancy.journal.models import IdempotencyRecord
+from tenancy.models import KeptAnswer
 from tenancy.services import idempotency
 from tenancy.transactions import atomic
 from tenancy.web.authentication import actor_of
@@ -30,7 +30,7 @@ _KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
 
 class Idempotent(APIView):
-    """A tenant's view whose POST honours the header. Without the header nothing is different.
+    """A view whose POST honours the header. Without the header nothing is different.
 
     With it, the work and its answer are one transaction; a refusal rolls both back, so the key is free again.
     Authentication, permission and all else in `initial` come first, also before a stored answer is given.
@@ -88,7 +88,7 @@ def _digest(request: Request, actor: Actor) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _again(record: IdempotencyRecord) -> HttpResponse:
+def _again(record: KeptAnswer) -> HttpResponse:
     answer = HttpResponse(record.body, status=record.status, headers={**record.headers, REPLAYED: "true"})
     if "Content-Type" not in record.headers:
         del answer["Content-Type"]  # Django's default, for an answer that had no content

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,13 +17,14 @@ from rest_framework.response import Response
 
 from project.urls import handler400, handler403, handler404, handler500  # noqa: F401
 from project.urls import urlpatterns as real_urls
+from project.urls_public import urlpatterns as public_urls
 from tenancy.actors import Actor
 from tenancy.context import entering
-from tenancy.errors import Conflict, Contradiction, InProgress, NoTenant
+from tenancy.errors import Conflict, Contradiction, InProgress
 from tenancy.journal.models import Event, IdempotencyRecord
-from tenancy.models import ApiToken, Membership, Tenant, User
+from tenancy.models import ApiToken, Membership, OperatorIdempotencyRecord, Tenant, User
 from tenancy.services import idempotency
-from tenancy.states import Role
+from tenancy.states import Role, StaffRole
 from tenancy.transactions import atomic, emit
 from tenancy.web.authentication import actor_of
 from tenancy.web.idempotency import Idempotent
@@ -298,9 +300,9 @@ def _classes(patterns):
             yield entry.callback.cls
 
 
-def test_every_post_of_a_tenants_api_honours_the_header():
+def test_every_post_of_the_api_honours_the_header():
     """docs/openapi.yaml says so of each."""
-    posting = {view for view in _classes(real_urls) if hasattr(view, "post")}
+    posting = {view for view in _classes([*real_urls, *public_urls]) if hasattr(view, "post")}
     assert posting
     assert [view.__name__ for view in posting if not issubclass(view, Idempotent)] == []
 
@@ -339,9 +341,15 @@ def test_old_records_are_deleted_in_batches_the_oldest_first(in_acme, now, monke
 
 
 @pytest.mark.django_db
-def test_a_key_is_claimed_in_a_tenant_alone(now):
-    with pytest.raises(NoTenant), atomic():
-        idempotency.claim(key=KEY, digest="d", by=Actor.member(1, Role.ADMIN), now=now)
+def test_a_key_of_the_public_host_is_no_tenants(acme, now):
+    by = Actor.staff(1, StaffRole.PLATFORM)
+    for where in (nullcontext(), entering(acme)):
+        with where, atomic():
+            assert idempotency.claim(key=KEY, digest="d", by=by, now=now).status is None
+    assert OperatorIdempotencyRecord.objects.get().actor == "staff:1"
+    assert records(acme) == 1
+    assert idempotency.expire_records(before=now + timedelta(seconds=1)) == 1
+    assert (OperatorIdempotencyRecord.objects.count(), records(acme)) == (0, 1)
 
 
 @pytest.mark.django_db

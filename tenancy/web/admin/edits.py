@@ -2,8 +2,8 @@
 
 A page that edits a row carries the version that it was made from and a digest of what each field said. When the
 service finds that the row moved on, the page comes back as it was typed, with what somebody else made of each field,
-and with the new version: to save again is to decide. Every form of a tenant also carries a key of its own, so that a
-double click, or the reload of its answer, does nothing twice (ADR 14).
+and with the new version: to save again is to decide. Every form also carries a key of its own, so that a double click,
+or the reload of its answer, does nothing twice (ADR 14).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from tenancy.actors import Actor
-from tenancy.context import current_schema, in_tenant
+from tenancy.context import current_schema
 from tenancy.errors import Contradiction, InProgress, Refusal
 from tenancy.models import User
 from tenancy.services import idempotency
@@ -104,12 +104,9 @@ def new_key() -> str:
 
 
 def once(request: HttpRequest, work: Callable[[], Done], *, by: Actor, now: datetime) -> Done:
-    """Do `work` unless this very form did it before; then what it said. Raises what `work` raises, and Refusal.
-
-    The public host has no table of keys: what is made there has a name of its own that is not given twice.
-    """
+    """Do `work` unless this very form did it before; then what it said. Raises what `work` raises, and Refusal."""
     key = request.POST.get(ONCE, "")
-    if not in_tenant() or not _KEY.fullmatch(key):
+    if not _KEY.fullmatch(key):
         return work()
     try:
         with atomic():
