@@ -267,7 +267,6 @@ _UNFOLD = {
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": _OURS}
 CONTENT_SECURITY_POLICIES = {
     "/admin/": _UNFOLD,
-    "/account/": _UNFOLD,
     "/api/": _NOTHING,
     "/_allauth/": _NOTHING,
 }

@@ -49,6 +49,23 @@ def test_nothing_of_ours_is_blocked(committed, page, port):
             assert Tenant.objects.filter(pk=tenant.pk).exists()
 
 
+def test_the_theme_is_one_choice_for_all_pages(committed, page, port):
+    with committed() as tenant:
+        at = f"http://{factories.host_of(tenant)}:{port}"
+        ours, unfolds = f"{at}/account/password/", f"{at}/admin/login/"
+        for chosen_on, seen_on, theme in ((ours, unfolds, "Dark"), (unfolds, ours, "Light")):
+            page.goto(chosen_on)
+            page.get_by_role("button", name=theme).click()
+            page.goto(seen_on)
+            page.wait_for_selector(f"html.{theme.lower()}")
+            assert page.get_by_role("button", name=theme).get_attribute("aria-pressed") == "true"
+        page.get_by_role("button", name="System").click()
+        page.emulate_media(color_scheme="dark")
+        page.reload()
+        page.wait_for_selector("html.dark")
+        assert blocked(page) == []
+
+
 def test_the_policy_does_block(committed, page, port):
     with committed() as tenant:
         page.goto(f"http://{factories.host_of(tenant)}:{port}/account/password/")
