@@ -245,8 +245,11 @@ ROWS: dict[str, str] = {
     "tenancy.user.add-member": "user alone",
     "tenancy.user.anonymise": "user alone",
     "tenancy.user.reactivate": "user gone",
+    "tenancy.user.reset-factor": "user alone",
+    "tenancy.user.unlock": "user alone",
     "tenancy.membership.change-role": "membership agent",
     "tenancy.membership.remove": "membership agent",
+    "tenancy.membership.reset-factor": "membership agent",
     "hypercare.changerequest.submit": "change draft",
     "hypercare.changerequest.approve": "change pending",
     "hypercare.changerequest.reject": "change pending",
@@ -258,9 +261,6 @@ ROWS: dict[str, str] = {
 # Verbs that nobody can carry out here, and why: they are asked for all the same.
 NOT_DONE: dict[str, str] = {
     "public tenancy.endpoint.enable": "none of ours is off; a tenant's is",
-    "public tenancy.user.reset-factor": "nobody has a second factor of their own",
-    "public tenancy.user.unlock": "nobody is locked out",
-    "tenancy.membership.reset-factor": "nobody has a second factor of their own",
     "hypercare.backlogitem.delete": "incidents come from the one that there is",
 }
 

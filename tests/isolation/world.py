@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.utils import timezone
@@ -65,6 +66,8 @@ def build(tenants: dict[str, Tenant]) -> dict[str, Part]:
     shared = factories.UserFactory(email="shared@everywhere.example", name="Shared Person")
     parts = {slug: _fill(tenants[slug], shared, role) for slug, role in SHARED.items()}
     alone = factories.UserFactory(email="alone@nowhere.example", name="Nobody's")
+    factories.second_factor(alone)
+    AccessAttempt.objects.create(username=alone.email, ip_address="192.0.2.1", failures_since_start=5)
     gone = factories.UserFactory(email="gone@nowhere.example", name="Gone")
     services.deactivate_user(user=gone, reason="walk", by=SYSTEM, now=timezone.now())
     parts["acme"].shown |= {"user alone": alone.pk, "user gone": gone.pk}
@@ -83,6 +86,7 @@ def _fill(tenant: Tenant, shared: User, shared_role: str) -> Part:
     part.people["outsider"] = factories.member(
         tenant, "agent", name=canary(tenant, "person outsider"), email=f"outsider@{tenant.slug}.example"
     )
+    factories.second_factor(part.people["agent"])
     factories.MembershipFactory(user=shared, tenant=tenant, role=shared_role)
     part.shown["membership agent"] = Membership.objects.get(user=part.people["agent"], tenant=tenant).pk
     with entering(tenant):
