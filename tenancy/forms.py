@@ -68,6 +68,9 @@ class TenantForm(VerbForm):
         label=_("Slug"),
         max_length=40,
         help_text=_("The first part of its host name: small letters, digits and hyphens. It never changes."),
+        error_messages={
+            "invalid": _("Three to forty small letters, digits and hyphens; a letter first, no hyphen last.")
+        },
     )
     time_zone = TimeZoneFormField(label=_("Time zone"), initial="Europe/Istanbul")
     language = forms.ChoiceField(label=_("Language"), choices=Language.choices, initial=Language.TURKISH)
@@ -90,7 +93,16 @@ class SegmentChangeForm(EditForm):
 
 
 class MoveForm(VerbForm):
-    segment = forms.ModelChoiceField(label=_("Segment"), queryset=Segment.objects.all(), required=False)
+    """Begins with the segment that the tenant is in."""
+
+    segment = forms.ModelChoiceField(
+        label=_("Segment"), queryset=Segment.objects.all(), required=False, empty_label=_("no segment")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        for tenant in self.subjects:
+            self.initial["segment"] = tenant.segment_id
 
 
 class PurgeForm(VerbForm):
@@ -99,6 +111,11 @@ class PurgeForm(VerbForm):
         max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        for tenant in self.subjects:
+            self.fields["typed_slug"].help_text = _("It is %(slug)s.") % {"slug": tenant.slug}
 
 
 class PersonForm(VerbForm):

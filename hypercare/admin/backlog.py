@@ -66,6 +66,7 @@ class BacklogItemAdmin(ModelAdmin):
             NewBacklogItemForm,
             "add",
             ActionVariant.PRIMARY,
+            button=_("Create"),
         ),
         IMPORT_BACKLOG_ITEMS,
     ]

@@ -59,6 +59,7 @@ LIST_VERBS = [
         "add",
         ActionVariant.PRIMARY,
         _("A draft: the board sees it to decide on when it is submitted."),
+        button=_("Create"),
     )
 ]
 VERBS = [

@@ -84,9 +84,12 @@ class ChangeRequestAdmin(ModelAdmin):
     date_hierarchy = "created_at"
     change_form_before_template = "console/change_board.html"
     change_form_outer_after_template = "console/timeline.html"
-    inlines = [VoteInline]
     list_verbs = LIST_VERBS
     verbs = VERBS
+
+    def get_inlines(self, request: HttpRequest, obj: ChangeRequest | None = None) -> list[Any]:
+        """The votes, once there are any: before, the page says who can vote."""
+        return [VoteInline] if obj is not None and obj.votes.exists() else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeRequest]:
         seen = ChangeRequest.objects.visible_to(actor_of(request), current_tenant())

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from hypercare import services
+from hypercare.forms.fields import ANSWERING
 from hypercare.models import Incident, Program, Project
 from hypercare.states import OPEN_STATES
 from tenancy.context import current_tenant
@@ -137,6 +138,7 @@ class AssigneeFilter(MemberFilter):
 
     title = _("assigned to")
     parameter_name = "assigned_to"
+    roles = ANSWERING
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("me", _("me")), *super().lookups(request, model_admin)]

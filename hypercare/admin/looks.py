@@ -34,8 +34,10 @@ def severity_badge(value: str) -> SafeString:
 
 
 def duration(length: timedelta) -> str:
-    """48 min, 7 h 20 min, 3 d 4 h: the two largest units, rounded down."""
+    """48 min, 7 h 20 min, 3 d 4 h: the two largest units, rounded down; <1 min for what is less."""
     length = abs(length)
+    if length < MINUTE:
+        return gettext("<1 min")
     minutes = length // MINUTE % 60
     if length < HOUR:
         return gettext("%(m)d min") % {"m": minutes}

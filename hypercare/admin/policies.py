@@ -345,6 +345,7 @@ class CalendarAdmin(Previewing):
             "add",
             ActionVariant.PRIMARY,
             _("Hours that clocks run in. A policy names it for the severities that it is for."),
+            button=_("Create"),
         )
     ]
     verbs = [

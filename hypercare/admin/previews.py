@@ -59,13 +59,14 @@ class PreviewView:
 
 
 def at_zone(moment: datetime, zone: tzinfo) -> SafeString:
-    """Fri 2026-11-20 17:30 there, and UTC beside it."""
+    """Fri 2026-11-20 17:30 there, and UTC beside it; only said to be UTC where it is the same."""
     local, utc = moment.astimezone(zone), moment.astimezone(UTC)
+    beside = dateformat.format(utc, "H:i" if utc.date() == local.date() else "Y-m-d H:i")
     return format_html(
-        '<time datetime="{}">{} <span class="hc-muted">{} UTC</span></time>',
+        '<time datetime="{}">{} <span class="hc-muted">{}</span></time>',
         moment.isoformat(),
         dateformat.format(local, "D Y-m-d H:i"),
-        dateformat.format(utc, "H:i" if utc.date() == local.date() else "Y-m-d H:i"),
+        f"{beside} UTC" if local.utcoffset() else "UTC",
     )
 
 

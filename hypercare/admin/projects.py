@@ -146,6 +146,7 @@ class ProgramAdmin(ModelAdmin):
             ProgramForm,
             "add",
             ActionVariant.PRIMARY,
+            button=_("Create"),
         )
     ]
     verbs = [
@@ -244,6 +245,7 @@ class ProjectAdmin(ModelAdmin):
             NewProjectForm,
             "add",
             ActionVariant.PRIMARY,
+            button=_("Create"),
         ),
         IMPORT_MEMBERS,
     ]

@@ -69,6 +69,7 @@ class SavedViewAdmin(ModelAdmin):
             explain=_(
                 "Keeps the search, the filters and the order of the list under a name, above the list."
             ),
+            button=_("Save"),
         )
     ]
     verbs = [
@@ -80,6 +81,7 @@ class SavedViewAdmin(ModelAdmin):
             RenameViewForm,
             "edit",
             available=lambda row: row.is_own,
+            button=_("Save"),
         ),
         Verb(
             "remove",

@@ -62,10 +62,17 @@ class ReportForm(EditForm):
 
 
 class AssignForm(VerbForm):
+    """Begins with who has the one incident; with the actor where it is nobody's, and for a selection."""
+
     assigned_to_id = AgentField(label=_("To whom"), required=False, empty_label=_("nobody"))
     support_level = forms.ChoiceField(
         label=_("Support level"), choices=[("", _("as it is")), *SupportLevel.choices], required=False
     )
+
+    def __init__(self, data: Any = None, *, actor: Actor, subjects: Sequence[Any] = ()):
+        super().__init__(data, actor=actor, subjects=subjects)
+        has_it = subjects[0].assigned_to_id if len(subjects) == 1 else None
+        self.initial["assigned_to_id"] = has_it or actor.user_id
 
 
 class EscalateForm(VerbForm):

@@ -116,7 +116,7 @@ def _remove(row: Endpoint, cleaned: Cleaned, *, by: Actor, now: datetime) -> Mad
 
 
 def _adding(name: str, channel: str, label: Any, form: type[EndpointForm]) -> Verb:
-    return Verb(name, label, "endpoint.change", _add(channel), form, "add")
+    return Verb(name, label, "endpoint.change", _add(channel), form, "add", button=_("Add"))
 
 
 class StandingFilter(SimpleListFilter):
@@ -172,7 +172,9 @@ class AnyEndpointAdmin(ShowsSecrets):
             explain=_("One message that says that it is a test, to this endpoint alone."),
             available=lambda row: row.disabled_at is None,
         ),
-        Verb("change", _("Change…"), "endpoint.change", _change, EndpointChangeForm, "edit"),
+        Verb(
+            "change", _("Change…"), "endpoint.change", _change, EndpointChangeForm, "edit", button=_("Save")
+        ),
         Verb(
             "rotate",
             _("Rotate secret…"),

@@ -60,8 +60,17 @@ class PreferenceAdmin(ModelAdmin):
             _(
                 "Holds for every project that you set nothing for. Without it, you are told everything, always."
             ),
+            button=_("Save"),
         ),
-        Verb("project", _("Set for a project…"), "me.change", _set, ScopedPreferenceForm, "add"),
+        Verb(
+            "project",
+            _("Set for a project…"),
+            "me.change",
+            _set,
+            ScopedPreferenceForm,
+            "add",
+            button=_("Save"),
+        ),
     ]
     verbs = [Verb("clear", _("Clear…"), "me.change", _clear, icon="backspace")]
 

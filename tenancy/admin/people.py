@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.enums import ActionVariant
 
-from tenancy import services
+from tenancy import deliveries, services
 from tenancy.actors import Actor
 from tenancy.admin.filters import OfTenant
 from tenancy.admin.sections import PEOPLE, Cleaned
@@ -160,7 +160,16 @@ class UserAdmin(ModelAdmin):
     ]
     inlines = [MembershipInline]
     list_verbs = [
-        Verb("create", _("New user…"), "user.change", _create_user, PersonForm, "add", ActionVariant.PRIMARY)
+        Verb(
+            "create",
+            _("New user…"),
+            "user.change",
+            _create_user,
+            PersonForm,
+            "add",
+            ActionVariant.PRIMARY,
+            button=_("Create"),
+        )
     ]
     verbs = [
         Verb(
@@ -171,6 +180,7 @@ class UserAdmin(ModelAdmin):
             PersonChangeForm,
             "edit",
             available=lambda row: row.anonymised_at is None,
+            button=_("Save"),
         ),
         Verb(
             "add-member",
@@ -190,6 +200,7 @@ class UserAdmin(ModelAdmin):
             "badge",
             explain=_("Open grants end. Without a role, sessions and tokens end too."),
             available=lambda row: row.is_active,
+            button=_("Save"),
         ),
         Verb(
             "set-password",
@@ -411,6 +422,7 @@ class SupportGrantAdmin(ModelAdmin):
         ("ticket", "reason"),
         ("opened_by", "opened"),
         ("expires_at", "ended_at"),
+        "door",
     ]
     list_verbs = [
         Verb("open", _("Open a grant…"), "grant.open", _open_grant, GrantForm, "add", ActionVariant.PRIMARY)
@@ -438,6 +450,16 @@ class SupportGrantAdmin(ModelAdmin):
             ngettext("%(count)d min left", "%(count)d min left", minutes) % {"count": minutes}, "soon"
         )
 
+    @display(description=_("where"))
+    def door(self, row: SupportGrant) -> SafeString | str:
+        if not _is_live(row, timezone.now()):
+            return "–"
+        return format_html(
+            '<a class="hc-link" href="{0}/admin/">{0}/admin/</a><br><small class="hc-muted">{1}</small>',
+            deliveries.base_url(row.tenant),
+            _("One signs in there again: sessions are for one host."),
+        )
+
     @display(description=_("rights"), ordering="writes")
     def rights(self, row: SupportGrant) -> Any:
         return _("reads and writes") if row.writes else _("reads")
@@ -454,6 +476,15 @@ def _is_live(row: SupportGrant, now: datetime) -> bool:
 # ---- the tenant's own people --------------------------------------------------------------------------------------
 
 
+def welcome(member: Membership, now: datetime) -> str:
+    """That somebody is a member since `now`, and whether a mail tells them: only whom nobody knew gets one."""
+    said = {"name": member.user.name, "role": Role(member.role).label, "tenant": member.tenant}
+    text = _("%(name)s is %(role)s in %(tenant)s now.") % said
+    if member.user.created_at < now:
+        return f"{text} {_('They have an account already and get no mail: tell them yourself.')}"
+    return f"{text} {_('A mail with a link to set a password is on its way.')}"
+
+
 def _invite(row: None, cleaned: Cleaned, *, by: Actor, now: datetime) -> Made:
     member = services.invite_member(
         tenant=current_tenant(),
@@ -463,8 +494,7 @@ def _invite(row: None, cleaned: Cleaned, *, by: Actor, now: datetime) -> Made:
         by=by,
         now=now,
     )
-    said = {"name": member.user.name, "role": Role(member.role).label, "tenant": member.tenant}
-    return Made(_("%(name)s is %(role)s in %(tenant)s now.") % said, member)
+    return Made(welcome(member, now), member)
 
 
 def _reset_members_factor(row: Membership, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:

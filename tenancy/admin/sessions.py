@@ -1,5 +1,6 @@
 """Who is signed in, on which browser: everybody's own, and those of the people whom one looks after."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -9,6 +10,7 @@ from django.contrib.admin import display, register
 from django.db.models import Case, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -29,6 +31,30 @@ METHODS = {
     "recovery_codes": _("recovery code"),
     "mfa": _("code"),
 }
+# A browser also names those that it wants to be taken for: the first that is found here is what it is.
+BROWSERS = [
+    ("Edge", re.compile(r"Edg(?:A|iOS)?/(\d+)")),
+    ("Opera", re.compile(r"OPR/(\d+)")),
+    ("Samsung Internet", re.compile(r"SamsungBrowser/(\d+)")),
+    ("Firefox", re.compile(r"(?:Firefox|FxiOS)/(\d+)")),
+    ("Chrome", re.compile(r"(?:Chrome|CriOS)/(\d+)")),
+    ("Safari", re.compile(r"Version/(\d+).*Safari/")),
+]
+SYSTEMS = [
+    ("iOS", re.compile("iPhone|iPad")),
+    ("Android", re.compile("Android")),
+    ("Windows", re.compile("Windows")),
+    ("macOS", re.compile("Mac OS X")),
+    ("ChromeOS", re.compile("CrOS")),
+    ("Linux", re.compile("Linux")),
+]
+
+
+def browser_of(user_agent: str) -> str:
+    """Firefox 140 · Windows: what a browser says that it is, in short; as it says it if that is no known one."""
+    names = [f"{name} {found[1]}" for name, pattern in BROWSERS if (found := pattern.search(user_agent))]
+    systems = [name for name, pattern in SYSTEMS if pattern.search(user_agent)]
+    return " · ".join([*names[:1], *systems[:1]]) if names else user_agent
 
 
 def _end(row: Session, cleaned: Cleaned, *, by: Actor, now: datetime) -> Made:
@@ -61,7 +87,7 @@ class AnySessionAdmin(ModelAdmin):
     search_fields = ["user__name", "user__email"]
     list_select_related = ["user", "tenant"]
     ordering = ["-seen_at", "session_key"]
-    fields = [("who", "how"), ("seen", "address"), ("began", "until"), "browser"]
+    fields = [("who", "how"), ("seen", "address"), ("began", "until"), "browser", "says"]
     list_verbs = [
         Verb(
             "end-others",
@@ -117,7 +143,13 @@ class AnySessionAdmin(ModelAdmin):
         return pill(_("this one"), "ok") if row.is_this else ""
 
     @display(description=_("browser"))
-    def browser(self, row: Session) -> str:
+    def browser(self, row: Session) -> SafeString | str:
+        if not row.user_agent:
+            return "–"
+        return format_html('<span title="{}">{}</span>', row.user_agent, browser_of(row.user_agent))
+
+    @display(description=_("user agent"))
+    def says(self, row: Session) -> str:
         return row.user_agent or "–"
 
     @display(description=_("last seen at"), ordering="seen_at")

@@ -17,6 +17,7 @@ from unfold.enums import ActionVariant
 
 from tenancy import deliveries, provisioning, services
 from tenancy.actors import Actor
+from tenancy.admin.people import welcome
 from tenancy.admin.sections import CUSTOMERS, Cleaned
 from tenancy.context import PUBLIC
 from tenancy.forms import (
@@ -76,8 +77,7 @@ def _invite(row: Tenant, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
     member = services.invite_member(
         tenant=row, email=cleaned["email"], name=cleaned["name"], role=cleaned["role"], by=by, now=now
     )
-    said = {"name": member.user.name, "role": Role(member.role).label, "tenant": row.name}
-    return _("%(name)s is %(role)s in %(tenant)s now.") % said
+    return welcome(member, now)
 
 
 def _suspend(row: Tenant, cleaned: Cleaned, *, by: Actor, now: datetime) -> str:
@@ -212,6 +212,7 @@ class TenantAdmin(ModelAdmin):
             TenantForm,
             "add",
             ActionVariant.PRIMARY,
+            button=_("Create"),
         )
     ]
     verbs = [
@@ -223,6 +224,7 @@ class TenantAdmin(ModelAdmin):
             TenantChangeForm,
             "edit",
             available=lambda row: row.state != TenantState.PURGED,
+            button=_("Save"),
         ),
         Verb(
             "invite",
@@ -326,7 +328,8 @@ class TenantAdmin(ModelAdmin):
 
     @display(description=_("deliveries"))
     def told(self, row: Tenant) -> SafeString:
-        unsent = Delivery.objects.filter(tenant=row).exclude(state=DeliveryState.SENT)
+        over = (DeliveryState.SENT, DeliveryState.MOOT)
+        unsent = Delivery.objects.filter(tenant=row).exclude(state__in=over)
         counts = dict(unsent.values_list("state").annotate(count=Count("pk")).order_by())
         states = ((label, counts.get(state, 0)) for state, label in DeliveryState.choices)
         return _linked("delivery", f"tenant__id__exact={row.pk}", _counted(states, _("all sent")))
@@ -391,6 +394,7 @@ class SegmentAdmin(ModelAdmin):
             SegmentForm,
             "add",
             ActionVariant.PRIMARY,
+            button=_("Create"),
         )
     ]
 

@@ -79,7 +79,7 @@ def show_thresholds(request: HttpRequest) -> TemplateResponse:
         "overridden": len(settings.THRESHOLDS.overridden),
         "config_hash": settings.CONFIG_HASH,
         "build": settings.BUILD_ID,
-        "environment": settings.ENV,
+        "runs_in": settings.ENV,
     }
     return TemplateResponse(request, "console/thresholds.html", context)
 

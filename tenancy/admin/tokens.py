@@ -54,6 +54,7 @@ def _issuing(form: type[VerbForm]) -> Verb:
         "add",
         ActionVariant.PRIMARY,
         _("A script that has it may do what the person may do. No second factor is asked of scripts."),
+        button=_("Create"),
     )
 
 

@@ -23,7 +23,7 @@ from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.models import Tenant, User
 from tenancy.permissions import table
-from tenancy.web.admin import ConsoleWrites, ModelAdmin, Page, fold, public_site, tenant_site
+from tenancy.web.admin import ConsoleWrites, ModelAdmin, Page, Verb, fold, public_site, tenant_site
 from tests import factories
 
 ADMINS = [admin for site in (tenant_site, public_site) for admin in site._registry.values()]
@@ -431,3 +431,10 @@ def test_a_file_has_a_limit(acme, users, browser, report):
         answer = client.get(f"{INCIDENTS}export/csv/?severity__exact=P2")
     assert answer.url == f"{INCIDENTS}?severity__exact=P2"
     assert "More than 1 rows" in told(answer, client)
+
+
+def test_the_button_of_a_form_says_what_it_does():
+    plain = Verb("x", "Resolve…", "incident.resolve", lambda row, cleaned, by, now: "done")
+    assert (plain.title, plain.says) == ("Resolve", "Resolve")
+    assert replace(plain, versioned=True).says == "Save"
+    assert replace(plain, button="Create").says == "Create"

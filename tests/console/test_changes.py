@@ -209,8 +209,10 @@ def test_the_page_says_how_the_vote_stands_and_what_is_mine_to_do(agent, manager
     agent.post(page_of(change, "do/submit/"))
     names = ", ".join(sorted((users["admin"].name, users["manager"].name)))
     assert board(manager) == f"0 of 2 approvals. {names} can still vote. It waits for your vote."
+    assert not manager.get(page_of(change)).context["inline_admin_formsets"], "no table of no votes"
     assert "You asked for it, so others decide." in board(agent)
     manager.post(page_of(change, "do/approve/"))
+    assert manager.get(page_of(change)).context["inline_admin_formsets"]
     assert board(manager) == f"1 of 2 approvals. {users['admin'].name} can still vote. You have voted."
     admin.post(page_of(change, "do/approve/"))
     assert "has approved it" in board(admin)

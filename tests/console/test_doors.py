@@ -5,17 +5,23 @@ import re
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.test import Client
 
 from tenancy import services
+from tenancy.admin.sessions import browser_of
 from tenancy.models import ApiToken, Session
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+
+WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 
 HOME = {"next": "/admin/"}
 SESSIONS = "/admin/tenancy/session/"
@@ -180,6 +186,23 @@ def test_everybody_sees_their_own_with_this_one_marked(acme, users, browser):
     assert client.cookies[settings.SESSION_COOKIE_NAME].value not in html
 
 
+@pytest.mark.parametrize(
+    ("said", "short"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox 140 · Linux"),
+        (f"{WINDOWS} Chrome/138.0.0.0 Safari/537.36", "Chrome 138 · Windows"),
+        (f"{WINDOWS} Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0", "Edge 138 · Windows"),
+        (f"{IPHONE} Version/18.5 Mobile/15E148 Safari/604.1", "Safari 18 · iOS"),
+        (f"{IPHONE} CriOS/138.0.7204.119 Mobile/15E148 Safari/604.1", "Chrome 138 · iOS"),
+        ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/138.0.0.0", "Chrome 138 · Android"),
+        ("curl/8.14.1", "curl/8.14.1"),
+        ("", ""),
+    ],
+)
+def test_browsers_are_called_what_people_call_them(said, short):
+    assert browser_of(said) == short
+
+
 def test_one_ends_one_and_all_others(acme, users, browser):
     client, other, third = (browser(acme, users["agent"]) for _count in range(3))
     row = next(r for r in client.get(SESSIONS).context["cl"].result_list if not r.is_this)
@@ -333,11 +356,10 @@ def test_every_answer_tells_browsers_what_they_may_do(acme, public, path):
 
 
 def test_only_unfolds_pages_may_evaluate_and_the_api_loads_nothing(acme, api, users):
-    pages = {
-        path: anonymous(acme).get(path)["Content-Security-Policy"] for path in ("/admin/login/", "/nowhere/")
-    }
-    assert "'unsafe-eval'" in pages["/admin/login/"]
-    assert "unsafe" not in pages["/nowhere/"]
+    strict = ("/account/password/", "/account/password/nobody-gave-this/", "/account/code/", "/nowhere/")
+    assert "'unsafe-eval'" in anonymous(acme).get("/admin/login/")["Content-Security-Policy"]
+    for path in strict:
+        assert "unsafe" not in anonymous(acme).get(path)["Content-Security-Policy"], path
     answers = (
         api(acme, users["agent"]).get("/api/v1/me"),
         anonymous(acme, accept="*/*").get("/_allauth/browser/v1/config"),
@@ -345,6 +367,25 @@ def test_only_unfolds_pages_may_evaluate_and_the_api_loads_nothing(acme, api, us
     for answer in answers:
         policy = answer["Content-Security-Policy"].split("; ")
         assert set(policy) == {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"}
+
+
+def test_pages_under_the_strict_policy_ask_for_nothing_that_it_blocks(acme, users, browser):
+    client = browser(acme, users["admin"])
+    pages = [client.get("/account/second-factor/"), client.get("/account/second-factor/off/")]
+    pages += [
+        anonymous(acme).get("/account/password/"),
+        anonymous(acme).get("/account/password/no-such-link/"),
+    ]
+    for page in pages:
+        html = page.content.decode()
+        assert not re.search(r"<style|\sstyle=|\sx-[a-z]+|\s@[a-z]+=", html), page.request["PATH_INFO"]
+
+
+def test_their_colours_are_the_consoles(acme):
+    palette = Path(str(finders.find("account/palette.css"))).read_text()
+    colours = anonymous(acme).get("/admin/login/").context["colors"]
+    wanted = {(f"{name}-{weight}", value) for name, its in colours.items() for weight, value in its.items()}
+    assert set(re.findall(r"--color-([\w-]+): ([^;]+);", palette)) == wanted
 
 
 def test_the_pages_have_no_inline_script(acme, public, users, browser):

@@ -339,7 +339,7 @@ def test_public_host_has_the_operators_endpoints_and_nobody_elses(public, users,
 
 @pytest.fixture
 def rows(acme, globex, endpoint, users, now):
-    """Three of acme's deliveries and one of globex's."""
+    """Five of acme's deliveries and one of globex's."""
     hook = f"endpoint:{endpoint.pk}"
     return {
         "dead": delivery(
@@ -349,6 +349,15 @@ def rows(acme, globex, endpoint, users, now):
         "mail": delivery(
             acme, now, recipient=f"user:{users['agent'].pk}", channel="email", state="ambiguous"
         ),
+        "moot": delivery(acme, now, recipient=hook, state="moot", moot_at=now, last_error="hook is disabled"),
+        "nobody": delivery(
+            acme,
+            now,
+            recipient=f"user:{users['manager'].pk}",
+            state="moot",
+            moot_at=now,
+            last_error="no access",
+        ),
         "theirs": delivery(
             globex, now, recipient="endpoint:1", state="dead", dead_at=now, last_error="410 Gone"
         ),
@@ -356,12 +365,13 @@ def rows(acme, globex, endpoint, users, now):
 
 
 def test_log_is_the_tenants_own_and_filtered(admin, rows, endpoint):
-    own = {rows[name] for name in ("dead", "sent", "mail")}
+    own = {rows[name] for name in ("dead", "sent", "mail", "moot", "nobody")}
     for query, expected in (
         ("", own),
         ("state__exact=dead", {rows["dead"]}),
+        ("state__exact=moot", {rows["moot"], rows["nobody"]}),
         ("channel=email", {rows["mail"]}),
-        (f"endpoint={endpoint.pk}", {rows["dead"], rows["sent"]}),
+        (f"endpoint={endpoint.pk}", {rows["dead"], rows["sent"], rows["moot"]}),
     ):
         page = admin.get(f"{LOG}?{query}")
         assert set(page.context["cl"].result_list) == expected, query
@@ -369,7 +379,7 @@ def test_log_is_the_tenants_own_and_filtered(admin, rows, endpoint):
 
 def test_log_shows_who_and_what_went_wrong(admin, rows, users):
     listed = text(admin.get(LOG))
-    for words in ("Ticket desk", users["agent"].name, "410 Gone", "ambiguous"):
+    for words in ("Ticket desk", users["agent"].name, "410 Gone", "ambiguous", "needless", "no access"):
         assert words in listed
     page = text(admin.get(f"{LOG}{rows['sent'].pk}/change/"))
     assert "msg-7" in page
@@ -383,8 +393,17 @@ def test_stuck_delivery_is_replayed_with_a_reason(admin, rows):
         assert "goes out" in said(admin.post(url, {"reason": "Fixed"}), admin)
         rows[name].refresh_from_db()
         assert (rows[name].state, rows[name].attempts) == ("pending", 0)
-    sent = admin.post(f"{LOG}{rows['sent'].pk}/do/replay/", {"reason": "x"})
-    assert "nothing to replay" in refused(sent)
+    for name in ("sent", "nobody"):
+        assert "nothing to replay" in refused(admin.post(f"{LOG}{rows[name].pk}/do/replay/", {"reason": "x"}))
+
+
+def test_what_a_disabled_endpoint_missed_is_offered_for_replay_and_a_persons_is_not(admin, rows):
+    for name, offered in (("moot", True), ("nobody", False)):
+        assert ("do/replay/" in admin.get(f"{LOG}{rows[name].pk}/change/").content.decode()) is offered
+    url = f"{LOG}{rows['moot'].pk}/do/replay/"
+    assert "goes out" in said(admin.post(url, {"reason": "It is back"}), admin)
+    rows["moot"].refresh_from_db()
+    assert (rows["moot"].state, rows["moot"].moot_at) == ("pending", None)
 
 
 def test_another_tenants_delivery_is_neither_seen_nor_replayed(admin, rows):

@@ -94,7 +94,8 @@ def verbs_of(acme, incident):
 @pytest.mark.parametrize(
     ("minutes", "text"),
     [
-        (0, "0 min"),
+        (0, "<1 min"),
+        (1, "1 min"),
         (48, "48 min"),
         (60, "1 h"),
         (440, "7 h 20 min"),
@@ -115,7 +116,7 @@ def test_clock_says_what_is_left_what_is_late_and_what_was_met(acme, report, now
         assert (left.words, left.tone) == (("48 min left", "of 8 h"), "soon")
         assert (late.words, late.tone) == (("3 h 12 min late", "of 4 h"), "late")
         at_due = clock_view(incident, ClockKind.RESOLUTION, incident.sla_resolution_deadline)
-        assert at_due.words[0] == "0 min late", "the due moment itself is a breach"
+        assert at_due.words[0] == "<1 min late", "the due moment itself is a breach"
         by = Actor.member(users["agent"].pk, "agent")
         answered = services.respond_first(incident=incident, by=by, now=now)
         assert (
@@ -228,6 +229,24 @@ def test_assign_offers_the_projects_agents_only(acme, agent, report, users):
     assert offered == {users[role] for role in ("agent", "manager", "admin")}
     response = agent.post(page_of(incident, "do/assign/"), {"assigned_to_id": outsider.pk})
     assert "valid choice" in refused(response)
+
+
+def test_assign_begins_with_who_has_it_else_with_whoever_asks(acme, agent, report, users):
+    incident = report()
+    url = page_of(incident, "do/assign/")
+    assert agent.get(url).context["form"]["assigned_to_id"].value() == users["agent"].pk
+    agent.post(url, {"assigned_to_id": users["manager"].pk})
+    assert agent.get(url).context["form"]["assigned_to_id"].value() == users["manager"].pk
+
+
+def test_the_filter_offers_those_who_can_be_assigned(agent, users):
+    page = agent.get(LIST)
+    (choices,) = [
+        spec.lookup_choices for spec in page.context["cl"].filter_specs if spec.title == "assigned to"
+    ]
+    offered = {value for value, _name in choices}
+    assert {str(users["agent"].pk), str(users["manager"].pk)} <= offered
+    assert str(users["customer"].pk) not in offered
 
 
 def test_assign_and_take_back(acme, agent, report, users):

@@ -19,6 +19,7 @@ from tenancy import deadlines, hosts, provisioning, services
 from tenancy.actors import Actor
 from tenancy.admin.thresholds import groups
 from tenancy.context import PUBLIC, entering
+from tenancy.deliveries import base_url
 from tenancy.errors import Conflict
 from tenancy.journal.models import Event
 from tenancy.models import (
@@ -110,6 +111,11 @@ def test_quiet_night_looks_quiet(platform, acme):
     assert "All is well" in page
     assert "Nowhere is anything breached." in page
     assert "hc-breach" not in page
+    assert needs(platform) == []
+
+
+def test_what_there_was_nobody_to_tell_needs_nobody(platform, acme, now):
+    delivery(acme, now, state="moot", moot_at=now)
     assert needs(platform) == []
 
 
@@ -391,6 +397,14 @@ def test_row_that_went_away_meanwhile_is_not_found(platform, users):
     assert platform.post(f"{BASE}membership/{member.pk or 1}/do/remove/").status_code == 404
 
 
+def test_moving_begins_with_the_segment_that_the_tenant_is_in(platform, acme):
+    url = f"{BASE}tenant/{acme.pk}/do/move/"
+    assert platform.get(url).context["form"]["segment"].value() is None
+    segment = Segment.objects.create(key="early", name="Early")
+    Tenant.objects.filter(pk=acme.pk).update(segment=segment)
+    assert platform.get(url).context["form"]["segment"].value() == segment.pk
+
+
 def test_unknown_segment_is_no_choice(platform, acme):
     response = platform.post(f"{BASE}tenant/{acme.pk}/do/move/", {"segment": 12345})
     assert "valid choice" in refused(response)
@@ -539,10 +553,14 @@ def test_users_are_the_platforms_alone(public, users, browser, role, verb):
 def test_member_is_added_on_the_tenants_page_known_or_not(platform, acme):
     url = f"{BASE}tenant/{acme.pk}/do/invite/"
     known = factories.UserFactory()
-    assert "agent" in said(platform.post(url, {"email": known.email.upper(), "role": "agent"}), platform)
+    told = said(platform.post(url, {"email": known.email.upper(), "role": "agent"}), platform)
+    assert "agent" in told
+    assert "tell them yourself" in told
     assert "member already" in refused(platform.post(url, {"email": known.email, "role": "agent"}))
     fresh = {"email": "new@example.com", "name": "Newcomer", "role": "customer"}
-    assert "Newcomer is customer in Acme" in said(platform.post(url, fresh), platform)
+    told = said(platform.post(url, fresh), platform)
+    assert "Newcomer is customer in Acme" in told
+    assert "A mail with a link" in told
     made = User.objects.get(email="new@example.com")
     assert (made.language, made.has_usable_password()) == (acme.language, False)
     with entering(acme):
@@ -647,6 +665,14 @@ def test_page_of_a_user_leads_to_their_memberships(platform, users):
 
 
 # ---- grants -------------------------------------------------------------------------------------------------------
+
+
+def test_page_of_a_live_grant_leads_into_its_tenant(platform, acme, grant, now, at_now):
+    row = grant(expires_at=now + timedelta(minutes=20))
+    url, door = f"{BASE}supportgrant/{row.pk}/change/", f"{base_url(acme)}/admin/"
+    assert door in platform.get(url).content.decode()
+    SupportGrant.objects.filter(pk=row.pk).update(ended_at=now)
+    assert door not in platform.get(url).content.decode()
 
 
 @pytest.mark.parametrize("how", ["ended", "expired"])

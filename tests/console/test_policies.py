@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -11,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from hypercare import services
+from hypercare.admin.previews import at_zone
 from hypercare.models import Calendar, CalendarVersion, Incident, Policy, PolicyTarget, Project
 from hypercare.rules import WEEKDAYS, Target
 from tenancy import hosts
@@ -383,6 +385,16 @@ def test_a_change_of_nothing_changes_no_clock(manager: Client, office: CalendarV
 
 
 # ---- previews -----------------------------------------------------------------------------------------------------
+
+
+def test_utc_is_said_once() -> None:
+    winter = datetime(2026, 11, 20, 13, tzinfo=UTC)
+    assert "13:00 <span" in at_zone(winter, ZoneInfo("Europe/London"))
+    assert ">UTC</span>" in at_zone(winter, ZoneInfo("Europe/London"))
+    assert "16:00 <span" in at_zone(winter, ZoneInfo("Europe/Istanbul"))
+    assert ">13:00 UTC</span>" in at_zone(winter, ZoneInfo("Europe/Istanbul"))
+    late = datetime(2026, 11, 20, 23, tzinfo=UTC)
+    assert ">2026-11-20 23:00 UTC</span>" in at_zone(late, ZoneInfo("Europe/Istanbul"))
 
 
 def test_the_page_of_a_policy_says_what_a_clock_would_do(

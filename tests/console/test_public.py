@@ -12,6 +12,7 @@ from tenancy.models import (
     Flag,
     Membership,
     OperatorEvent,
+    OperatorIdempotencyRecord,
     Segment,
     SupportGrant,
     Tenant,
@@ -175,6 +176,39 @@ def test_grant_is_opened_and_ended_once(public, users, browser, acme):
     assert journaled("grant.ended")[:2] == ("staff", users["support"].pk)
 
 
+GRANT = f"{BASE}supportgrant/do/open/"
+
+
+def test_a_form_sent_twice_opens_one_grant(public, users, browser, acme):
+    client = browser(public, users["support"])
+    typed = {"user": users["support"].pk, "tenant": acme.pk, "reason": "r", "ticket": "OPS-7", "minutes": 15}
+    typed |= client.get(GRANT).context["carries"]
+    first, second = client.post(GRANT, typed), client.post(GRANT, typed)
+    assert (first.status_code, second.status_code, second.url) == (302, 302, first.url)
+    assert SupportGrant.objects.count() == 1
+    assert OperatorEvent.objects.filter(verb="grant.opened").count() == 1
+    other = client.post(GRANT, typed | {"ticket": "OPS-8"})
+    assert "sent before" in refused(other)
+    assert client.post(GRANT, typed | {"ticket": "OPS-8"} | other.context["carries"]).status_code == 302
+    assert SupportGrant.objects.count() == 2
+
+
+def test_a_refused_grant_may_be_asked_for_again_with_its_key(public, users, browser, acme):
+    client = browser(public, users["support"])
+    typed = {"user": users["support"].pk, "tenant": acme.pk, "reason": "r", "ticket": "t", "minutes": 61}
+    typed |= client.get(GRANT).context["carries"]
+    assert client.post(GRANT, typed).status_code == 422
+    assert not OperatorIdempotencyRecord.objects.exists()
+    assert client.post(GRANT, typed | {"minutes": 15}).status_code == 302
+
+
+def test_a_key_is_one_persons(public, users, browser, acme):
+    for role in ("support", "platform"):
+        typed = {"user": users[role].pk, "tenant": acme.pk, "reason": "r", "ticket": "t", "minutes": 15}
+        assert browser(public, users[role]).post(GRANT, typed | {"_once": "0" * 32}).status_code == 302
+    assert SupportGrant.objects.count() == 2
+
+
 @pytest.mark.parametrize(
     ("field", "value", "why"),
     [("minutes", 61, "60 minutes at most"), ("reason", "", "required"), ("ticket", "", "required")],
@@ -286,6 +320,23 @@ def test_stuck_delivery_is_replayed_and_a_sent_one_is_not(platform, acme, now):
     response = platform.post(f"{BASE}delivery/{sent.pk}/do/replay/", {"reason": "x"})
     assert "nothing to replay" in refused(response)
     assert journaled("delivery.replayed")[2]["reason"] == "Mailbox back"
+
+
+def test_a_needless_delivery_is_neither_replayed_nor_tried(platform, acme, now):
+    moot = delivery(acme, now, state="moot", moot_at=now, last_error="incident:1 is not there for its reader")
+    page = platform.get(f"{BASE}delivery/{moot.pk}/change/").content.decode()
+    for words in ("needless", "is not there for its reader"):
+        assert words in page
+    assert "do/replay/" not in page
+    assert "nothing to replay" in refused(
+        platform.post(f"{BASE}delivery/{moot.pk}/do/replay/", {"reason": "x"})
+    )
+    assert "does not wait" in refused(platform.post(f"{BASE}delivery/{moot.pk}/do/retry/", {"reason": "x"}))
+    moot.refresh_from_db()
+    assert moot.state == "moot"
+    page = platform.get(f"{BASE}delivery/?state__exact=moot")
+    assert list(page.context["cl"].result_list) == [moot]
+    assert "all sent" in platform.get(f"{BASE}tenant/{acme.pk}/change/").content.decode()
 
 
 def test_deliveries_are_filtered_by_state_channel_and_tenant(platform, acme, globex, now):

@@ -1,6 +1,6 @@
 """How lists are searched and filtered."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
@@ -11,6 +11,7 @@ from unfold.templatetags import unfold_list
 
 from tenancy.context import current_tenant
 from tenancy.models import User
+from tenancy.states import Role
 
 
 def _once(headings: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Iterable[Any]]:
@@ -42,8 +43,11 @@ def fold(text: str) -> str:
 class MemberFilter(SimpleListFilter):
     """One of the current tenant's members. Subclasses name the UserRef in `parameter_name`."""
 
+    roles: Collection[str] = Role.values
+    """Whose names are offered."""
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        members = User.objects.filter(memberships__tenant=current_tenant())
+        members = User.objects.filter(memberships__tenant=current_tenant(), memberships__role__in=self.roles)
         return [("none", _("nobody")), *((str(user.pk), user.name) for user in members)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -299,12 +299,12 @@ class ModelAdmin(ReadOnly, UnfoldModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": str(verb.label).rstrip("…"),
+            "title": verb.title,
             "list_title": self._title(),
             "subtitle": subject,
             "verb": verb,
             "form": form,
-            "button": str(verb.label).rstrip("…"),
+            "button": verb.says,
             "back": back,
             "rows": rows,
             "checkbox_name": ACTION_CHECKBOX_NAME,
@@ -481,7 +481,12 @@ class ModelAdmin(ReadOnly, UnfoldModelAdmin):
             request,
             object_id,
             form_url,
-            {"show_save": False, "list_title": self._title(), **(extra_context or {})},
+            {
+                "show_save": False,
+                "title": self._title(),
+                "list_title": self._title(),
+                **(extra_context or {}),
+            },
         )
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:

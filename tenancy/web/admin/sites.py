@@ -74,6 +74,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     def __init__(self) -> None:
         super().__init__("admin")
+        self.empty_value_display = "–"
         self.panels: list[Panel] = []
         self.pages: list[Page] = []
         self.above_lists: list[tuple[str, AboveList]] = []

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model
+from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
 from tenancy.web.forms import VerbForm
@@ -50,6 +51,17 @@ class Verb:
     available: Callable[[Any], bool] = field(default=_always)
     bulk: str = ""
     versioned: bool = False
+    button: Any = ""
+    """What the button of the form says; else "Save" for what is versioned, and the label for all others."""
+
+    @property
+    def title(self) -> str:
+        """The label above its form, where nothing comes after it."""
+        return str(self.label).rstrip("…")
+
+    @property
+    def says(self) -> Any:
+        return self.button or (_("Save") if self.versioned else self.title)
 
 
 @dataclass(frozen=True, slots=True)
