@@ -63,7 +63,7 @@ def test_tenant_is_created_with_its_host(platform, users):
 
 @pytest.mark.parametrize(
     ("slug", "why"),
-    [("acme", "already"), ("Not A Slug", "valid value"), ("admin", "reserved"), ("", "required")],
+    [("acme", "already"), ("Not A Slug", "small letters"), ("admin", "reserved"), ("", "required")],
 )
 def test_tenant_with_a_slug_that_cannot_be_is_refused(platform, acme, slug, why):
     form = {"name": "X", "slug": slug, "time_zone": "Europe/Istanbul", "language": "tr"}
