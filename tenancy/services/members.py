@@ -56,8 +56,15 @@ def invite_member(
     with atomic():
         user = User.objects.filter(email__iexact=email.strip()).first()
         if user is None:
-            about = {"language": tenant.language, "time_zone": str(tenant.time_zone)}
-            user = create_user(email=email, name=name, password=None, **about, by=INVITER, now=now)
+            user = create_user(
+                email=email,
+                name=name,
+                password=None,
+                language=tenant.language,
+                time_zone=str(tenant.time_zone),
+                by=INVITER,
+                now=now,
+            )
         return add_member(tenant=tenant, user=user, role=role, by=by, now=now)
 
 
