@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from bench import clocks, console, deadlines, deliveries, incidents, journal, tenants
+from bench import clocks, console, deadlines, deliveries, incidents, journal, stream, tenants, war_room
 from bench.measure import show
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -18,9 +18,11 @@ rows = [
     *clocks.main(),
     *console.main(),
     *incidents.main(),
+    *war_room.main(),
     *deadlines.main(min(many, 500)),
     *deliveries.main(),
     *journal.main(),
+    *stream.main(),
     *tenants.main(many),
 ]
 show(rows)

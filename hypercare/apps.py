@@ -12,7 +12,7 @@ class HypercareConfig(AppConfig):
         from hypercare.models import Project  # noqa: PLC0415
         from hypercare.permissions import RULES  # noqa: PLC0415
         from hypercare.states import ClockKind  # noqa: PLC0415
-        from tenancy import deadlines, permissions  # noqa: PLC0415
+        from tenancy import deadlines, live, permissions  # noqa: PLC0415
         from tenancy.context import current_tenant  # noqa: PLC0415
         from tenancy.deliveries import Form, each, register_message  # noqa: PLC0415
         from tenancy.services import name_verbs, offer_scopes  # noqa: PLC0415
@@ -22,6 +22,10 @@ class HypercareConfig(AppConfig):
         offer_scopes(
             lambda actor: list(Project.objects.visible_to(actor, current_tenant()).values_list("pk", "name"))
         )
+        live.tell("incident", "incident", services.tell_of_incidents)
+        live.tell("changerequest", "change", services.tell_of_changes)
+        for subject, kind in services.TOLD_TO_US.items():
+            live.tell(subject, kind, services.tell_us)
         deadlines.register(
             "incident.response_due",
             services.on_response_due,

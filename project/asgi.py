@@ -1,13 +1,15 @@
 """One port: health is answered here, everything else by Django's WSGI application on a few lasting threads.
 
 Django's own ASGI handler takes a new thread and database connection per request; a2wsgi keeps both. Health never
-waits for one of those threads, so it answers while they all hang. (The live stream of `/events` joins it here.)
+waits for one of those threads, so it answers while they all hang; nor does the live stream, which would hold one.
 """
 
 import asyncio
 import os
+import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
+from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,10 @@ from observability import health
 from project.startup import serve
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+_wsgi: Any = get_wsgi_application()  # Django's stubs and a2wsgi's differ about what WSGI is
+
+from tenancy.live import Hub, Reader  # noqa: E402 - models load after django.setup()
+from tenancy.web.live import PATH, Events  # noqa: E402 - as above
 
 _ASCII = "".join(map(chr, range(128)))
 Message = MutableMapping[str, Any]
@@ -27,9 +33,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_wsgi: Any = get_wsgi_application()  # Django's stubs and a2wsgi's differ about what WSGI is
 _django: Any = WSGIMiddleware(_wsgi, workers=settings.WEB_THREADS)
 _readiness = health.Probe("ready", lambda: health.readiness(now=timezone.now()))
+_events = Events(Hub(Reader(), url=settings.CACHE_URL), clock=timezone.now)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,6 +44,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _live(receive, send)
     elif scope["type"] == "http" and scope["path"] in health.PATHS:
         await _answer_health(scope, send)
+    elif scope["type"] == "http" and scope["path"] == PATH:
+        await _events(scope, receive, send)
     elif scope["type"] == "http":
         await _answer_django(scope, receive, send)
     else:
@@ -48,9 +56,30 @@ async def _live(receive: Receive, send: Send) -> None:
     await receive()
     serve()
     _readiness.ask()  # ahead of the first who asks: it loads the broker's library
+    _when_asked_to_end(_events.end)
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    await _events.close()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def _when_asked_to_end(then: Callable[[], None]) -> None:
+    """Have `then` done in this loop at SIGTERM and SIGINT, besides what the server does.
+
+    It waits until every answer is complete before it says that it goes down, and a stream's would not be for minutes.
+    The loop learns of signals by a file descriptor and leaves Python's handler to others.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+
+        def both(signum: int, frame: FrameType | None, before: Any = before) -> None:
+            loop.call_soon_threadsafe(then)
+            if callable(before):
+                before(signum, frame)
+
+        signal.signal(number, both)
+        signal.siginterrupt(number, False)
 
 
 async def _answer_health(scope: Scope, send: Send) -> None:

@@ -14,7 +14,7 @@ from celery import Celery
 from celery.signals import beat_init, worker_init
 from kombu import Connection
 
-from project.startup import announce
+from project.startup import announce, publish
 from tenancy import wake
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
@@ -31,6 +31,7 @@ app.autodiscover_tasks()
 @beat_init.connect
 def started(**_given: object) -> None:
     announce()
+    publish()
 
 
 NUDGE_TIMEOUT_SECONDS = 1

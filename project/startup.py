@@ -30,6 +30,13 @@ def settle() -> None:
     gc.set_threshold(ALLOCATIONS, *gc.get_threshold()[1:])
 
 
+def publish() -> None:
+    """Have live streams told at once of what this process commits; a command's are found when they look."""
+    from tenancy import live  # noqa: PLC0415 - models load after django.setup()
+
+    live.fill(live.Publisher(settings.CACHE_URL))
+
+
 def serve() -> None:
     """Announce, settle, and keep the flags fresh from now on: what each process that answers requests does."""
     from project import celery  # noqa: F401, PLC0415 - importing it fills tenancy.wake; commands do without
@@ -37,4 +44,5 @@ def serve() -> None:
 
     announce()
     settle()
+    publish()
     start_refreshing()

@@ -300,6 +300,31 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """The live stream of changes: how often it says something, and how much one may hold."""
+
+    BEAT_SECONDS: int = _number(5, "seconds", "a live stream sends its clock this often")
+    POLL_SECONDS: int = _number(2, "seconds", "a web process looks for changes this often if nobody told it")
+    LIFE_SECONDS: int = _number(300, "seconds", "a live stream ends after this long and needs a new ticket")
+    TICKET_SECONDS: int = _number(60, "seconds", "a ticket opens a live stream for this long")
+    MOST_STREAMS: int = _number(1000, "count", "live streams that one web process holds at once")
+    QUEUE: int = _number(256, "count", "changes that wait for a slow reader before it has to load all anew")
+    MOST_MISSED: int = _number(
+        500, "count", "lines of the journal behind which a live stream tells to load all anew"
+    )
+
+
+@dataclass(frozen=True)
+class WarRoom:
+    """How much the war room shows at once."""
+
+    INCIDENTS: int = _number(500, "count", "open incidents that the war room lists")
+    FEED: int = _number(12, "count", "newest lines of the journal that the war room shows")
+    TREND_DAYS: int = _number(30, "days", "days that the war room's trends go back")
+    CHANGES: int = _number(50, "count", "unfinished change requests that the war room lists")
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """All groups; `overridden` names what the environment set and is neither compared nor hashed."""
 
@@ -321,6 +346,8 @@ class Thresholds:
     sheets: Sheets = Sheets()
     provisioning: Provisioning = Provisioning()
     retention: Retention = Retention()
+    stream: Stream = Stream()
+    war_room: WarRoom = WarRoom()
     overridden: frozenset[str] = field(default=frozenset(), compare=False)
 
 
@@ -510,6 +537,8 @@ ORDERED: Final = (
     ("X7", "health.PULSE_SECONDS", "<", "health.BEAT_STALE_SECONDS", 1),
     # a slow database is told from a hung one
     ("X8", "health.DATABASE_ERROR_MS", "<", "health.READY_BUDGET_MS", 1),
+    # a stream says that it is alive before it ends
+    ("X10", "stream.BEAT_SECONDS", "<", "stream.LIFE_SECONDS", 1),
 )
 SHARES: Final = ("alert.BUG_REPORT_RATE", "alert.EXHAUSTED_RATE", "ledger.PAYOUT_FAILURE_RATE")
 MAY_BE_ZERO: Final = ("validation.MIN_DIST_PRICE",)

@@ -78,6 +78,7 @@ PLATFORM = frozenset({StaffRole.PLATFORM})
 RULES: dict[str, Rule] = {
     "me.read": Rule(member=Role.CUSTOMER, staff=ANY_STAFF, writes=False),
     "me.change": Rule(member=Role.CUSTOMER),
+    "events.read": Rule(member=Role.CUSTOMER, writes=False),
     "tenant.read": Rule(staff=ANY_STAFF, writes=False),
     "tenant.change": Rule(staff=PLATFORM),
     "segment.change": Rule(staff=PLATFORM),

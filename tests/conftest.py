@@ -150,9 +150,7 @@ def api() -> Callable[..., Client]:
     return client
 
 
-@pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], Any]]:
-    """For the few tests that must commit: `with committed() as tenant:` claims a tenant and drops it after."""
+def _committing(django_db_blocker: Any) -> Iterator[Callable[[], Any]]:
     made: list[Tenant] = []
 
     @contextmanager
@@ -171,6 +169,18 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callabl
             row.refresh_from_db()
             services.purge_tenant(tenant=row, typed_slug=row.slug, by=Actor.system("tests"), now=NOW)
         connections.close_all()
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], Any]]:
+    """For the few tests that must commit: `with committed() as tenant:` claims a tenant and drops it after."""
+    yield from _committing(django_db_blocker)
+
+
+@pytest.fixture(scope="module")
+def committed_for_all(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], Any]]:
+    """`committed` for tests of a module that share a tenant: it is dropped after the last of them."""
+    yield from _committing(django_db_blocker)
 
 
 _walks: dict[str, Any] = {}

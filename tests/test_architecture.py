@@ -51,7 +51,7 @@ EXTRA_ROOMS = {
             "hosts",
             "journal",
         ),
-        *("logs", "postgresql", "provisioning", "rows", "sessions", "transactions", "wake", "web"),
+        *("live", "logs", "postgresql", "provisioning", "rows", "sessions", "transactions", "wake", "web"),
     },
     "observability": {"beat", "channels", "health", "mail", "messages", "middleware"},
 }

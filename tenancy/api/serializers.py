@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from tenancy.states import Language, NoticeLevel, Role, StaffRole
-from tenancy.web.serializers import StrictSerializer
+from tenancy.web.serializers import StrictSerializer, TextField
 
 
 class UserSerializer(serializers.Serializer[Any]):
@@ -39,6 +39,13 @@ class MeSerializer(serializers.Serializer[Any]):
     staff_role = serializers.ChoiceField(StaffRole.choices, allow_null=True)
     read_only = serializers.BooleanField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     grant = GrantSerializer(allow_null=True)
+
+
+class MeChange(StrictSerializer):
+    """What is left out stays as it is. `time_zone` is a name of the tz database."""
+
+    language = serializers.ChoiceField(Language.choices, required=False)
+    time_zone = TextField(max_length=63, required=False)
 
 
 @extend_schema_field({"type": "string", "pattern": r"^([01]?\d|2[0-3]):[0-5]?\d$", "examples": ["22:00"]})

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tenancy import services
-from tenancy.api.serializers import LevelInput, MeSerializer, NoticeInput, NotificationsSerializer
+from tenancy.api.serializers import LevelInput, MeChange, MeSerializer, NoticeInput, NotificationsSerializer
 from tenancy.context import current_tenant, in_tenant
 from tenancy.models import Preference, SupportGrant, Tenant, User
 from tenancy.states import NoticeLevel
@@ -21,14 +21,27 @@ from tenancy.web.authentication import Scoped, actor_of
 class MeView(APIView):
     """Who you are here, and until when."""
 
-    actions = {"GET": "me.read"}
+    actions = {"GET": "me.read", "PATCH": "me.change"}
 
     @extend_schema(operation_id="me", responses=MeSerializer)
     def get(self, request: Request) -> Response:
+        """Who you are here, and until when."""
+        return self._me(request, cast(User, request.user))
+
+    @extend_schema(operation_id="change_me", request=MeChange, responses=MeSerializer)
+    def patch(self, request: Request) -> Response:
+        """Choose your language and time zone. They hold wherever you have access."""
+        form = MeChange(data=request.data)
+        form.is_valid(raise_exception=True)
+        user, by = cast(User, request.user), actor_of(request)
+        changed = services.change_own_settings(user=user, **form.validated_data, by=by, now=timezone.now())
+        return self._me(request, changed)
+
+    def _me(self, request: Request, user: User) -> Response:
         actor = actor_of(request)
         grant = SupportGrant.objects.filter(pk=actor.grant_id).first() if actor.grant_id else None
         me = {
-            "user": request.user,
+            "user": user,
             "tenant": current_tenant() if in_tenant() else None,
             "role": actor.role,
             "staff_role": actor.staff_role,

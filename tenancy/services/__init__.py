@@ -40,6 +40,7 @@ from tenancy.services.outbox import retry_delivery
 from tenancy.services.people import (
     CODE_OF,
     anonymise_user,
+    change_own_settings,
     create_user,
     deactivate_user,
     set_password,
@@ -77,6 +78,7 @@ __all__ = [
     "anonymise_user",
     "ask_for_link",
     "change_endpoint",
+    "change_own_settings",
     "change_role",
     "change_staff_role",
     "change_tenant",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC
-from tenancy.errors import Conflict, Invalid
+from tenancy.errors import Conflict, Invalid, NotAllowed
 from tenancy.models import (
     ApiToken,
     Membership,
@@ -74,6 +74,32 @@ def create_user(
         if password is None and invited:
             invite(user=user, event=event, now=now)
     return user
+
+
+def change_own_settings(
+    *, user: User, language: str | None = None, time_zone: str | None = None, by: Actor, now: datetime
+) -> User:
+    """Give oneself another language or time zone; None leaves it as it is.
+
+    Raises NotAllowed for anybody else's, Invalid for what cannot be.
+    """
+    require(by, "me.change")
+    if by.user_id != user.pk:
+        raise NotAllowed(_("Everybody sets their own."), code="not_yours")
+    wanted: dict[str, str] = {}
+    if language is not None:
+        wanted["language"] = guards.choice(language, "language", Language.values)
+    if time_zone is not None:
+        wanted["time_zone"] = guards.zone(time_zone)
+    with atomic():
+        row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        changed = {name: value for name, value in wanted.items() if str(getattr(row, name)) != value}
+        if changed:
+            User.objects.filter(pk=row.pk).update(**changed)
+            data = {**changed, "changed": sorted(changed)}
+            emit("user.changed", row, by=by, now=now, data=data, schema=PUBLIC)
+            row.refresh_from_db()
+    return row
 
 
 def set_password(*, user: User, password: str, by: Actor, now: datetime) -> None:

@@ -7,7 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.mixins import ListModelMixin
 
 from tenancy.web.etags import IF_MATCH, IF_NONE_MATCH, Versioned
-from tenancy.web.idempotency import HEADER, KEY_PATTERN, REPLAYED
+from tenancy.web.idempotency import HEADER, KEY_PATTERN, REPLAYED, Idempotent
 from tenancy.web.negotiation import CsvRenderer, XlsxRenderer
 
 PROBLEM: dict[str, Any] = {
@@ -168,7 +168,7 @@ def _complete(operation: dict[str, Any], method: str, view: Any) -> None:
     extra = dict(OF_ALL)
     headers: dict[str, Any] = dict(RATE_HEADERS)
     lists = method == "get" and issubclass(view, ListModelMixin)
-    if method == "post":
+    if issubclass(view, Idempotent) and method == "post":
         parameters.append(_ref("parameters", "IdempotencyKey"))
         headers[REPLAYED] = _ref("headers", "IdempotencyReplayed")
         extra |= OF_POST
