@@ -95,6 +95,14 @@ class ClockPhase(StrEnum):
     FULFILLED = "fulfilled"
 
 
+class Light(StrEnum):
+    """How a project's hypercare is, in one word."""
+
+    RED = "red"
+    AMBER = "amber"
+    GREEN = "green"
+
+
 class WorkItemKind(models.TextChoices):
     """WRICEF: what was built for a customer, by the letter that SAP programmes call it."""
 

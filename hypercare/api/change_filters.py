@@ -9,6 +9,8 @@ from hypercare.services import waits_for_vote_of
 from hypercare.states import ChangeState, ChangeType, Severity
 from tenancy.web.authentication import actor_of
 
+MOST = 2**31 - 1
+
 
 class ChangeFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
     """status, priority and type may be given several times; days of the plan are inclusive.
@@ -16,6 +18,7 @@ class ChangeFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_fi
     `search` finds every word in title, description and module without case and accents, and CR-003 by its number.
     """
 
+    number = django_filters.NumberFilter(decimal_places=0, min_value=1, max_value=MOST)
     status = django_filters.MultipleChoiceFilter(field_name="state", choices=ChangeState.choices)
     priority = AnyCaseFilter(field_name="severity", choices=Severity.choices)
     change_type = django_filters.MultipleChoiceFilter(choices=ChangeType.choices)

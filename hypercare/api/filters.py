@@ -30,6 +30,7 @@ class IncidentFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_
     `search` finds every word in title, description and module without case and accents, and INC-12 by its number.
     """
 
+    number = django_filters.NumberFilter(decimal_places=0, min_value=1, max_value=MOST)
     state = django_filters.MultipleChoiceFilter(choices=IncidentState.choices)
     severity = AnyCaseFilter(choices=Severity.choices)
     incident_type = django_filters.MultipleChoiceFilter(choices=IncidentType.choices)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from hypercare.api.views import changes, clocks, incidents, metrics, policies, projects
+from hypercare.api.views import changes, clocks, incidents, metrics, policies, projects, war_room
 
 INCIDENT = [
     path("first-response", incidents.FirstResponse.as_view(), name="first-response"),
@@ -14,6 +14,7 @@ INCIDENT = [
     path("close", incidents.Close.as_view(), name="close"),
     path("reopen", incidents.Reopen.as_view(), name="reopen"),
     path("comments", incidents.Comments.as_view(), name="comments"),
+    path("comments/preview", incidents.CommentPreview.as_view(), name="comment-preview"),
     path("clocks", clocks.Clocks.as_view(), name="clocks"),
     path("timeline", incidents.Timeline.as_view(), name="timeline"),
 ]
@@ -36,6 +37,7 @@ HYPERCARE: list[URLPattern | URLResolver] = [
     path("policies/<uuid:policy>", policies.OnePolicy.as_view(), name="policy"),
     path("calendars", policies.Calendars.as_view(), name="calendars"),
     path("calendars/<uuid:calendar>", policies.OneCalendar.as_view(), name="calendar"),
+    path("war-room", war_room.WarRoom.as_view(), name="war-room"),
     path("metrics", metrics.ProjectMetrics.as_view(), name="metrics"),
     path("change-requests", changes.Changes.as_view(), name="changes"),
     path("change-requests/<uuid:change>", changes.OneChange.as_view(), name="change"),

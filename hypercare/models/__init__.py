@@ -2,7 +2,15 @@
 
 from hypercare.models.changes import ChangeCounter, ChangeRequest, ChangeRequestQuerySet, ChangeVote
 from hypercare.models.clocks import Calendar, CalendarVersion, ClockEvent, Policy, PolicyTarget
-from hypercare.models.incidents import FULFILLED_AT, BacklogItem, Comment, Incident, IncidentQuerySet
+from hypercare.models.incidents import (
+    BREACHED,
+    DEADLINE,
+    FULFILLED_AT,
+    BacklogItem,
+    Comment,
+    Incident,
+    IncidentQuerySet,
+)
 from hypercare.models.projects import (
     CODE,
     Program,
@@ -16,7 +24,9 @@ from hypercare.models.projects import (
 from hypercare.models.views import SavedView, SavedViewQuerySet
 
 __all__ = [
+    "BREACHED",
     "CODE",
+    "DEADLINE",
     "FULFILLED_AT",
     "BacklogItem",
     "Calendar",

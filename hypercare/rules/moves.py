@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from hypercare.states import INCIDENT_MOVES, IncidentState, SupportLevel
+from hypercare.states import INCIDENT_MOVES, OPEN_STATES, IncidentState, SupportLevel
 
 
 def legal_moves(state: str, *, answered: bool, reopenable: bool) -> tuple[str, ...]:
@@ -15,6 +15,22 @@ def legal_moves(state: str, *, answered: bool, reopenable: bool) -> tuple[str, .
     if not reopenable:
         never[IncidentState.CLOSED] = IncidentState.IN_PROGRESS
     return tuple(move for move in INCIDENT_MOVES[state] if move != never.get(IncidentState(state)))
+
+
+INCIDENT_STEPS: dict[str, tuple[str, ...]] = {
+    "edit": (*OPEN_STATES, IncidentState.RESOLVED),
+    "respond": (IncidentState.OPEN, IncidentState.WAITING),
+    "assign": OPEN_STATES,
+    "escalate": OPEN_STATES,
+    "wait": (IncidentState.OPEN, IncidentState.IN_PROGRESS),
+    "resume": (IncidentState.WAITING,),
+    "resolve": OPEN_STATES,
+    "close": (IncidentState.RESOLVED,),
+    "reopen": (IncidentState.RESOLVED, IncidentState.CLOSED),
+    "comment": tuple(IncidentState.values),
+    "comment_internally": tuple(IncidentState.values),
+}
+"""What can be done to an incident, and in which states."""
 
 
 def may_reopen(closed_at: datetime | None, now: datetime, within: timedelta) -> bool:

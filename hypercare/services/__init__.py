@@ -40,12 +40,15 @@ from hypercare.services.clocks import waiting, waiting_for_marks
 from hypercare.services.comments import Foreseen, add_comment, comments, foresee_comment
 from hypercare.services.escalations import escalate
 from hypercare.services.explanations import Explanation, Passage, explain
+from hypercare.services.incident_actions import incident_actions
 from hypercare.services.incidents import assign, change_cause, change_incident, report_incident
 from hypercare.services.landscape import Breaches, Landscape, landscape
+from hypercare.services.live import TOLD_TO_US, tell_of_changes, tell_of_incidents, tell_us
 from hypercare.services.messages import CHATS, PAGES, write_breach, write_chat, write_page
 from hypercare.services.metrics import Metrics, metrics
 from hypercare.services.moves import close, reopen, resolve, respond_first, resume, wait
 from hypercare.services.notices import NOTICES, write_notice
+from hypercare.services.people import Person, members_of, people_by_id
 from hypercare.services.policies import (
     create_policy,
     delete_policy,
@@ -87,6 +90,7 @@ from hypercare.services.views import (
     delete_view,
     save_view,
 )
+from hypercare.services.war_room import WarRoom, war_room
 from hypercare.services.warnings import write_warning
 
 __all__ = [
@@ -97,6 +101,7 @@ __all__ = [
     "MOST_VIEWS",
     "NOTICES",
     "PAGES",
+    "TOLD_TO_US",
     "VERBS",
     "Breaches",
     "Column",
@@ -107,9 +112,11 @@ __all__ = [
     "Line",
     "Metrics",
     "Passage",
+    "Person",
     "Plan",
     "Preview",
     "Sheet",
+    "WarRoom",
     "add_comment",
     "add_member",
     "allowed_actions",
@@ -151,7 +158,9 @@ __all__ = [
     "foresee_policy",
     "holiday_names",
     "implement_change",
+    "incident_actions",
     "landscape",
+    "members_of",
     "metrics",
     "names_on",
     "newest_versions",
@@ -160,6 +169,7 @@ __all__ = [
     "on_resolution_warning",
     "on_response_due",
     "on_response_warning",
+    "people_by_id",
     "plan_in_force",
     "plans_of",
     "policy_in_force",
@@ -182,6 +192,9 @@ __all__ = [
     "sketch",
     "start_change",
     "submit_change",
+    "tell_of_changes",
+    "tell_of_incidents",
+    "tell_us",
     "texts_of",
     "timeline",
     "told",
@@ -190,6 +203,7 @@ __all__ = [
     "waiting_for_marks",
     "waiting_to_begin",
     "waits_for_vote_of",
+    "war_room",
     "warn",
     "write_breach",
     "write_change",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -14,17 +15,20 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.errors import Conflict, Invalid
 from tenancy.permissions import require
+from tenancy.rows import TenantQuerySet
 from tenancy.transactions import atomic, emit
+
+
+def seats(tenant: Any) -> TenantQuerySet[ProjectMember]:
+    """Those on change boards who are active members of `tenant`, which may be an expression."""
+    return ProjectMember.objects.filter(
+        is_board_member=True, user__is_active=True, user__memberships__tenant=tenant
+    )
 
 
 def board_of(project: Project) -> set[int]:
     """The users on the project's change board who are active members of the tenant."""
-    members = ProjectMember.objects.filter(
-        project=project,
-        is_board_member=True,
-        user__is_active=True,
-        user__memberships__tenant=current_tenant(),
-    )
+    members = seats(current_tenant()).filter(project=project)
     return set(members.values_list("user_id", flat=True))
 
 

@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from hypercare.models import ChangeRequest, ChangeVote
+from hypercare.services.links import change_page
 from hypercare.states import URGENT, ChangeState, ChangeType, Severity, Vote
 from observability.mail import render
 from tenancy.access import Denied, resolve
@@ -15,7 +16,6 @@ from tenancy.actors import Actor
 from tenancy.deliveries import Mail, Moot, Notice, Outgoing, tell
 from tenancy.journal.models import Event
 from tenancy.models import User
-from tenancy.states import Role
 from tenancy.transactions import ref
 
 TO_THE_BOARD = ("change.submitted", "change.voided")
@@ -48,13 +48,12 @@ def _tell(
 
 
 def write_change(outgoing: Outgoing, *, now: datetime) -> Mail:
-    """The mails of CHANGE_MAILS; with a link for those whom the console is for.
+    """The mails of CHANGE_MAILS.
 
     Raises Moot when the recipient does not see the change request (any more), or has no vote left to give.
     """
     event = Event.objects.get(pk=outgoing.event)
-    change, reader = _change(outgoing, now)
-    is_ours = reader.at_least(Role.AGENT)
+    change = _change(outgoing, now)
     title, said = _news(outgoing.message, event, change)
     context = {
         "change": change,
@@ -63,7 +62,7 @@ def write_change(outgoing: Outgoing, *, now: datetime) -> Mail:
         "title": title,
         "said": said,
         "to_the_board": outgoing.message in TO_THE_BOARD,
-        "link": f"{outgoing.base_url}/admin/hypercare/changerequest/{change.pk}/change/" if is_ours else "",
+        "link": change_page(outgoing.base_url, change),
         "base_url": outgoing.base_url,
     }
     return render("change_request", context)
@@ -91,8 +90,8 @@ def _news(message: str, event: Event, change: ChangeRequest) -> tuple[str, str]:
     raise LookupError(message)
 
 
-def _change(outgoing: Outgoing, now: datetime) -> tuple[ChangeRequest, Actor]:
-    """The change request, and what its reader is here. Raises Moot."""
+def _change(outgoing: Outgoing, now: datetime) -> ChangeRequest:
+    """The change request, as its reader sees it. Raises Moot."""
     user = outgoing.audience.user
     if user is None:
         raise Moot(f"{outgoing.message} is for people")
@@ -105,7 +104,7 @@ def _change(outgoing: Outgoing, now: datetime) -> tuple[ChangeRequest, Actor]:
         raise Moot(f"{outgoing.subject} is not there for its reader")
     if outgoing.message in TO_THE_BOARD and not _waits_for(user, change):
         raise Moot(f"{outgoing.subject} does not wait for user:{user.pk}")
-    return change, actor
+    return change
 
 
 def _waits_for(user: User, change: ChangeRequest) -> bool:

@@ -63,6 +63,7 @@ class Foreseen:
     """The mail that somebody will get of a comment, as it is before it is sent."""
 
     name: str
+    language: str
     mail: Mail
 
 
@@ -85,7 +86,7 @@ def foresee_comment(*, incident: Incident, content: str, by: Actor, now: datetim
         if not isinstance(reader, Denied):
             with translation.override(user.language), timezone.override(user.time_zone):
                 mail = write_comment(after, reader, text, by=by, base_url=base_url(tenant))
-            foreseen.append(Foreseen(user.name, mail))
+            foreseen.append(Foreseen(user.name, user.language, mail))
     return foreseen
 
 

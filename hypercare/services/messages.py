@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from hypercare.models import Comment, Incident
 from hypercare.rules import ClockState
 from hypercare.services.clocks import read_all
+from hypercare.services.links import incident_page
 from hypercare.states import ClockKind, IncidentState, Severity
 from observability.mail import render
 from tenancy.access import Denied, resolve
@@ -85,7 +86,7 @@ def _breach(outgoing: Outgoing, incident: Incident, clock: ClockKind, state: Clo
         "due_at": state.due_at,
         "zone": get_current_timezone(),
         "customer_zone": zone if str(zone) != str(get_current_timezone()) else None,
-        "link": _link(outgoing, incident),
+        "link": incident_page(outgoing.base_url, incident),
         "base_url": outgoing.base_url,
     }
     return render("incident_breached", context)
@@ -100,7 +101,7 @@ def write_chat(batch: Sequence[Outgoing]) -> Sequence[Content | Exception]:
 def _chat(outgoing: Outgoing, event: Event, incident: Incident) -> Chat:
     said = _news(event)
     headline = _headline(incident)
-    link = _link(outgoing, incident)
+    link = incident_page(outgoing.base_url, incident)
     facts: list[tuple[str, str]] = [
         (_("State"), str(IncidentState(incident.state).label)),
         (_("Project"), incident.project.name),
@@ -134,7 +135,7 @@ def _page(outgoing: Outgoing, event: Event, incident: Incident) -> Page:
         summary=f"{_headline(incident)} · {_news(event)}",
         severity=_PAGE_SEVERITIES[Severity(incident.severity)],
         details={_("Project"): incident.project.name, _("Severity"): incident.severity},
-        link=_link(outgoing, incident),
+        link=incident_page(outgoing.base_url, incident),
     )
 
 
@@ -170,10 +171,6 @@ def _news_of_clock(event: Event) -> str:
 
 def _headline(incident: Incident) -> str:
     return f"{Severity(incident.severity).shape} {incident.severity} {incident.key} {incident.title}"
-
-
-def _link(outgoing: Outgoing, incident: Incident) -> str:
-    return f"{outgoing.base_url}/admin/hypercare/incident/{incident.pk}/change/"
 
 
 class _Read:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hypercare.models import Comment, Incident
+from hypercare.services.links import incident_page
 from hypercare.states import URGENT, Severity
 from observability.mail import render
 from tenancy.access import Denied, resolve
@@ -95,7 +96,7 @@ def _mail(
         "why": _why(verb, incident, reader),
         "due_at": incident.sla_resolution_deadline if is_ours and incident.is_open else None,
         "zone": get_current_timezone(),
-        "link": f"{base_url}/admin/hypercare/incident/{incident.pk}/change/" if is_ours else "",
+        "link": incident_page(base_url, incident),
         "base_url": base_url,
     }
     return render("incident_notice", context)

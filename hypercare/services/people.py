@@ -2,18 +2,54 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from hypercare.models import Incident, Project, ProjectMember
 from tenancy.context import current_tenant
-from tenancy.models import Membership
+from tenancy.models import Membership, User
+from tenancy.rows import TenantQuerySet
 from tenancy.states import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody by name; `role` is theirs in the tenant, None if they are no member of it (any more)."""
+
+    name: str
+    role: Role | None
+
+    @property
+    def is_ours(self) -> bool | None:
+        """Whether they are not one of the customer's people; None if it is not known (any more)."""
+        return None if self.role is None else self.role != Role.CUSTOMER
+
+
+def people_by_id(user_ids: Iterable[int]) -> dict[int, Person]:
+    """Who `user_ids` are, in one query."""
+    rows = User.objects.filter(pk__in=user_ids).annotate(role=Subquery(_role_of(OuterRef("pk"))))
+    return {
+        pk: Person(name, role and Role(role)) for pk, name, role in rows.values_list("pk", "name", "role")
+    }
+
+
+def _role_of(user: OuterRef) -> QuerySet[Membership, str]:
+    return Membership.objects.filter(tenant=current_tenant(), user=user).values_list("role", flat=True)
 
 
 def roles_of(user_ids: Iterable[int]) -> dict[int, Role]:
     """The roles of those of `user_ids` who are active members of the current tenant."""
     rows = Membership.objects.filter(tenant=current_tenant(), user_id__in=user_ids, user__is_active=True)
     return {user_id: Role(role) for user_id, role in rows.values_list("user_id", "role")}
+
+
+def members_of(project: Project) -> TenantQuerySet[Any]:
+    """The project's members with their users; `role` is theirs in the tenant, None once they left it."""
+    rows: TenantQuerySet[Any] = ProjectMember.objects.filter(project=project)
+    return rows.select_related("user").annotate(role=Subquery(_role_of(OuterRef("user"))))
 
 
 def project_roles(project: Project) -> dict[int, Role]:

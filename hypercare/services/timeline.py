@@ -44,8 +44,11 @@ def timeline(*, incident: Incident, by: Actor) -> "QuerySet[Event]":
     """
     require(by, "incident.read")
     events = Event.objects.filter(subject=ref(incident)).order_by("seq")
-    if by.at_least(Role.AGENT):
-        return events
+    return events if by.at_least(Role.AGENT) else only_public(events)
+
+
+def only_public(events: "QuerySet[Event]") -> "QuerySet[Event]":
+    """Those of `events`, which are of incidents, that a customer sees."""
     seen = ~Q(verb=CHANGED) | Q(data__has_any_keys=sorted(PUBLIC[CHANGED]))
     return events.filter(seen, verb__in=PUBLIC)
 

@@ -6,6 +6,7 @@ from django.utils.timezone import get_current_timezone
 
 from hypercare.rules import ClockState
 from hypercare.services.clocks import read
+from hypercare.services.links import incident_page
 from hypercare.services.messages import duration
 from hypercare.services.notices import seen
 from hypercare.states import ClockKind, ClockPhase, Severity
@@ -37,7 +38,7 @@ def write_warning(outgoing: Outgoing, *, now: datetime) -> Mail:
         "due_at": state.due_at,
         "zone": get_current_timezone(),
         "customer_zone": zone if str(zone) != str(get_current_timezone()) else None,
-        "link": f"{outgoing.base_url}/admin/hypercare/incident/{incident.pk}/change/",
+        "link": incident_page(outgoing.base_url, incident),
         "base_url": outgoing.base_url,
     }
     return render("incident_warned", context)

@@ -1,13 +1,24 @@
 """JSON, written by orjson."""
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import orjson
 from rest_framework.renderers import JSONRenderer as RestJSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
-_default = JSONEncoder().default
+
+class Encoder(JSONEncoder):
+    """DRF's, which also writes dataclasses, as orjson does by itself."""
+
+    def default(self, obj: Any) -> Any:
+        if is_dataclass(obj) and not isinstance(obj, type):
+            return {field.name: getattr(obj, field.name) for field in fields(obj)}
+        return super().default(obj)
+
+
+_default = Encoder().default
 
 
 class JSONRenderer(RestJSONRenderer):
@@ -16,6 +27,8 @@ class JSONRenderer(RestJSONRenderer):
     What orjson refuses and JSON can hold (whole numbers beyond 64 bits, keys that are no plain text) and what is to
     be indented are left to DRF's.
     """
+
+    encoder_class = Encoder
 
     def render(
         self,

@@ -64,7 +64,7 @@ def test_the_board_gets_what_it_votes_on(
 ) -> None:
     mail = written("change.submitted", voter, submitted, in_acme, now)
     assert mail.subject == "▲ P2 CR-001: waits for your vote · Open <b>period</b> & post"
-    link = f"{base_url(in_acme)}/admin/hypercare/changerequest/{submitted.pk}/change/"
+    link = f"{base_url(in_acme)}/p/{project.code}/changes/{submitted.number}"
     for text in (mail.text, mail.html):
         for told in (
             "This change needs the approval of the change board.",

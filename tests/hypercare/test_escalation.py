@@ -243,7 +243,7 @@ def test_the_mail_says_who_to_which_level_and_why(
     for text in (mail.text, mail.html):
         assert f"{users['agent'].name} escalated this incident to L2." in text
         assert WHY in text
-        assert f"/admin/hypercare/incident/{incident.pk}/change/" in text
+        assert f"/p/{incident.project.code}/incidents/{incident.number}" in text
         assert "it was escalated to those of your role" in text
 
 

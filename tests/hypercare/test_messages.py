@@ -52,7 +52,7 @@ def test_the_mail_says_what_is_late_by_how_much_and_where(
 ) -> None:
     mail = written(users["agent"], breached, in_acme, now + 258 * MINUTE)
     assert mail.subject == f"▲ P2 {breached.key}: first response overdue · Invoice <b>run</b> & posting"
-    link = f"{base_url(in_acme)}/admin/hypercare/incident/{breached.pk}/change/"
+    link = f"{base_url(in_acme)}/p/{breached.project.code}/incidents/{breached.number}"
     for text in (mail.text, mail.html):
         assert "The first response is 18 min late (target 4 h)." in text
         assert project.name in text
@@ -149,7 +149,8 @@ def test_mails_that_wait_together_are_read_together(
             mails = [one([answer]) for answer in services.write_breach(waiting[:size])]
     assert [mail.subject.rpartition("Nr. ")[2] for mail in mails] == ["0", "0", "1", "1", "2", "2"]
     for mail, outgoing in zip(mails, waiting, strict=True):
-        assert f"/incident/{outgoing.subject.removeprefix('incident:')}/change/" in mail.html
+        number = Incident.objects.get(pk=outgoing.subject.removeprefix("incident:")).number
+        assert f"/incidents/{number}" in mail.html
         assert mail == one(services.write_breach([outgoing]))
 
 
@@ -204,7 +205,7 @@ def test_a_chat_says_what_is_new_and_how_the_incident_stands(
     assert facts["Assigned to"] == "nobody yet"
     assert facts["Due: first response"] == "18 November 16:00 (Europe/Istanbul) · overdue"
     assert "overdue" not in facts["Due: resolution"]
-    assert chat.standing.link.endswith(f"/admin/hypercare/incident/{breached.pk}/change/")
+    assert chat.standing.link.endswith(f"/p/{breached.project.code}/incidents/{breached.number}")
 
     services.resolve(incident=breached, root_cause="x", resolution_notes="y", by=actors["agent"], now=late)
     with translation.override("tr"):

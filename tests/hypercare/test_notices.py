@@ -133,7 +133,7 @@ def test_one_of_us_gets_a_link_and_the_deadline(
     services.assign(incident=incident, assigned_to_id=users["agent"].pk, by=actors["manager"], now=now)
     mail = written(users["agent"], incident, "assigned", in_acme, now)
     assert f"{users['manager'].name} assigned this incident to you." in mail.text
-    link = f"{base_url(in_acme)}/admin/hypercare/incident/{incident.pk}/change/"
+    link = f"{base_url(in_acme)}/p/{incident.project.code}/incidents/{incident.number}"
     for text in (mail.text, mail.html):
         assert link in text
         assert "18 November 2026 16:00 (Europe/Istanbul)" in text

@@ -378,7 +378,10 @@ def test_one_member(client_of: Callable[[str], Client], users: dict[str, User], 
         for row in client_of("agent").get(members).json()["results"]
         if row["user_id"] == users["agent"].pk
     ]
+    assert row["role"] == "agent"
     assert client_of("agent").get(f"{members}/{row['id']}").json() == row
+    changed = client_of("admin").patch(f"{members}/{row['id']}", {"support_level": "L3"}, "application/json")
+    assert (changed.json()["support_level"], changed.json()["role"]) == ("L3", "agent")
     assert client_of("customer").get(f"{members}/{row['id']}").status_code == 403
     assert client_of("agent").get(f"{members}/{uuid4()}").status_code == 404
     assert datetime.fromisoformat(row["created_at"]).tzinfo == UTC

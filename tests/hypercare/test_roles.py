@@ -96,6 +96,7 @@ LINES = (
     # oneself
     Line("me.read", EVERYBODY, staff=ALL_STAFF, reads=True),
     Line("me.change", EVERYBODY),
+    Line("events.read", EVERYBODY, reads=True),
     Line("token.read session.read session.end", EVERYBODY, staff=ALL_STAFF, reads=True),
     Line("token.revoke", EVERYBODY, staff=ALL_STAFF),
     Line("second_factor.reset session.end.any", ADMINS, staff=PLATFORM),
@@ -283,6 +284,8 @@ ASKS = (
     Ask("reopen", "POST", "incident.reopen"),
     Ask("comments", "GET", "incident.read"),
     Ask("comments", "POST", "incident.comment"),
+    Ask("comment-preview", "POST", "incident.comment"),
+    Ask("war-room", "GET", "incident.read"),
     Ask("clocks", "GET", "incident.read"),
     Ask("timeline", "GET", "incident.read"),
     Ask("backlog-items", "GET", "backlog_item.read"),
@@ -310,11 +313,13 @@ ASKS = (
     Ask("close-change", "POST", "change.close"),
     Ask("change-timeline", "GET", "change.read"),
     Ask("me", "GET", "me.read"),
+    Ask("me", "PATCH", "me.change"),
     Ask("my-notifications", "GET", "me.read"),
     Ask("my-notifications", "PUT", "me.change"),
     Ask("my-notifications", "DELETE", "me.change"),
     Ask("my-notifications-of", "PUT", "me.change"),
     Ask("my-notifications-of", "DELETE", "me.change"),
+    Ask("events-ticket", "POST", "events.read"),
 )
 FURTHER = (
     Ask("comments", "POST", "incident.comment_internally", {"content": "x", "is_internal": True}),

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.test import Client
 
 from hypercare import services
 from hypercare.models import Incident, Project
 from tenancy.actors import Actor
+from tenancy.context import entering
 from tenancy.journal.models import Event
-from tenancy.models import Tenant, User
+from tenancy.models import Membership, Tenant, User
 from tenancy.services import erase_personal
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +56,28 @@ def test_the_timeline_is_the_journal_of_one_incident_and_shorter_for_customers(
     ]
     assert whole.index("breached") > whole.index("resolved"), "what follows comes after"
     assert "breached" in seen
+
+
+@pytest.mark.parametrize("reader", ["agent", "customer"])
+def test_who_is_one_of_us_is_told_and_of_those_who_left_not_known(
+    acme: Tenant,
+    api: Callable[[Tenant, User], Client],
+    report: Callable[..., Incident],
+    users: dict[str, User],
+    actors: dict[str, Actor],
+    now: datetime,
+    reader: str,
+) -> None:
+    incident = report()
+    with entering(acme):
+        for role in ("agent", "customer", "manager"):
+            services.add_comment(incident=incident, content="x", by=actors[role], now=now)
+    Membership.objects.filter(tenant=acme, user=users["manager"]).delete()
+    url = f"/api/v1/projects/{incident.project_id}/hypercare/incidents/{incident.pk}/timeline"
+    told = api(acme, users[reader]).get(url).json()["results"]
+    ours = {row["by"]["user_id"]: row["by"]["is_ours"] for row in told if row["by"]["user_id"]}
+    assert ours == {users["agent"].pk: True, users["customer"].pk: False, users["manager"].pk: None}
+    assert all(row["by"]["is_ours"] for row in told if row["by"]["kind"] == "system")
 
 
 def test_a_customer_reads_nothing_of_the_inside() -> None:

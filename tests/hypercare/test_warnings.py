@@ -260,7 +260,7 @@ def test_the_mail_says_what_is_left(
     )
     for text in (mail.text, mail.html):
         assert "50 % of the time for the first response is used: 1 h 59 min of 4 h left." in text
-        assert f"{base_url(in_acme)}/admin/hypercare/incident/{warned.pk}/change/" in text
+        assert f"{base_url(in_acme)}/p/{warned.project.code}/incidents/{warned.number}" in text
         assert "16:00 (Europe/Istanbul)" in text
         assert "nobody yet" in text
         assert not re.search(r"[\w.]+@[\w.]+", mail.text)

@@ -11,7 +11,7 @@ from hypercare.api.serializers.fields import Moment, SeverityField
 from hypercare.models import BacklogItem, Comment, Incident
 from hypercare.permissions import HIDDEN_FROM_CUSTOMERS, HIDDEN_UNTIL_RESOLVED
 from hypercare.rules import LONG_TEXT
-from hypercare.services import public_data
+from hypercare.services import Person, incident_actions, public_data
 from hypercare.states import (
     ClockKind,
     IncidentState,
@@ -24,7 +24,7 @@ from hypercare.states import (
 )
 from tenancy.actors import Actor
 from tenancy.journal.models import Event
-from tenancy.states import ActorKind, Role
+from tenancy.states import ActorKind, Language, Role
 from tenancy.web.plain import PlainSerializer
 from tenancy.web.serializers import StrictSerializer, TextField
 
@@ -111,6 +111,19 @@ class IncidentSerializer(PlainSerializer[Incident]):
         return shown
 
 
+class IncidentDetailSerializer(IncidentSerializer):
+    """One incident by itself, with what may be done to it.
+
+    `allowed_actions` are the verbs that its state and the caller's rights allow now; `edit` is PUT and PATCH,
+    `respond` the first response.
+    """
+
+    allowed_actions = serializers.SerializerMethodField()
+
+    def get_allowed_actions(self, incident: Incident) -> list[str]:
+        return incident_actions(incident, by=self.context["actor"], now=self.now)
+
+
 class IncidentInput(StrictSerializer):
     title = TextField(max_length=255)
     description = TextField(max_length=LONG_TEXT, required=False, allow_blank=True)
@@ -194,6 +207,26 @@ class CommentInput(StrictSerializer):
     is_internal = serializers.BooleanField(default=False)
 
 
+class PreviewInput(StrictSerializer):
+    content = TextField(max_length=LONG_TEXT)
+
+
+class ForeseenMail(serializers.Serializer[Any]):
+    """The mail that somebody will get, in their language."""
+
+    name = serializers.CharField()
+    language = serializers.ChoiceField(choices=Language.choices)
+    subject = serializers.CharField(source="mail.subject")
+    text = serializers.CharField(source="mail.text")
+    html = serializers.CharField(source="mail.html")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """The mails that a public comment will cause; none when nobody of the customer reported the incident."""
+
+    mails = ForeseenMail(many=True)
+
+
 class BacklogItemSerializer(serializers.Serializer[BacklogItem]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=WorkItemKind.choices)
@@ -211,16 +244,20 @@ class BacklogItemInput(StrictSerializer):
 
 
 class WhoSerializer(serializers.Serializer[Any]):
-    """Who did something: a name for people, what it is for the system; never an address."""
+    """Who did something: a name for people, what it is for the system; never an address.
+
+    `is_ours`: not one of the customer's people; null for somebody who left, of whom it is not known any more.
+    """
 
     kind = serializers.ChoiceField(choices=ActorKind.choices)
     user_id = serializers.IntegerField(allow_null=True)
     name = serializers.CharField()
+    is_ours = serializers.BooleanField(allow_null=True)
 
 
 class TimelineSerializer(serializers.Serializer[Event]):
-    """One line of the journal; `context["names"]` are the names of its people by id, `context["texts"]` what they
-    wrote, by the line's id."""
+    """One line of the journal; `context["people"]` are its people by id, `context["texts"]` what they wrote, by
+    the line's id."""
 
     id = serializers.UUIDField()
     seq = serializers.IntegerField()
@@ -231,16 +268,22 @@ class TimelineSerializer(serializers.Serializer[Event]):
 
     def to_representation(self, instance: Event) -> dict[str, Any]:
         actor: Actor = self.context["actor"]
-        names: dict[int, str] = self.context["names"]
+        people: dict[int, Person] = self.context["people"]
         is_ours = actor.at_least(Role.AGENT)
         data = instance.data if is_ours else public_data(instance.verb, instance.data)
         person = instance.actor_id if is_ours or instance.actor_kind == ActorKind.MEMBER else None
-        name = instance.actor_name if person is None else names.get(person, "")
+        known = None if person is None else people.get(person)
+        by = {
+            "kind": instance.actor_kind,
+            "user_id": person,
+            "name": instance.actor_name if person is None else known.name if known else "",
+            "is_ours": instance.actor_kind != ActorKind.MEMBER or (known and known.is_ours),
+        }
         return {
             "id": str(instance.id),
             "seq": instance.seq,
             "at": self.fields["at"].to_representation(instance.at),
             "verb": instance.verb,
-            "by": {"kind": instance.actor_kind, "user_id": person, "name": name},
+            "by": by,
             "details": {**data, **self.context["texts"].get(instance.pk, {})},
         }

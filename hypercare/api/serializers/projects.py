@@ -9,6 +9,7 @@ from hypercare.api.serializers.fields import DAYS, YEARS, Moment, ZoneField
 from hypercare.models import Program, Project, ProjectMember
 from hypercare.rules import days_since_go_live
 from hypercare.states import SupportLevel
+from tenancy.states import Role
 from tenancy.web.serializers import StrictSerializer, TextField
 
 MOST_APPROVALS = 100
@@ -87,11 +88,12 @@ class ProjectChange(ProjectInput):
 
 
 class MemberSerializer(serializers.Serializer[ProjectMember]):
-    """Names, never addresses."""
+    """Names, never addresses. A row of `services.members_of`; `role` is null for one who left the tenant."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()
     user_name = serializers.CharField(source="user.name")
+    role = serializers.ChoiceField(choices=Role.choices, allow_null=True)
     support_level = serializers.ChoiceField(choices=SupportLevel.choices, allow_blank=True)
     is_board_member = serializers.BooleanField()
     created_at = Moment()

@@ -31,7 +31,6 @@ from hypercare.api.views.base import ProjectView
 from hypercare.models import ChangeRequest, ChangeRequestQuerySet, ChangeVote, Incident
 from tenancy.context import current_tenant
 from tenancy.journal.models import Event
-from tenancy.models import User
 from tenancy.web.etags import Versioned
 from tenancy.web.exports import Exported
 
@@ -219,7 +218,7 @@ class ChangeTimeline(Exported, ChangeView, ListAPIView[Event]):
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         events: Sequence[Event] = args[0] if args else ()
         people = {event.actor_id for event in events if event.actor_id is not None}
-        known = User.objects.filter(pk__in=people).values_list("pk", "name") if events else ()
+        known = services.people_by_id(people) if events else {}
         texts = services.texts_of(events, by=self.actor) if events else {}
-        context = {**self.get_serializer_context(), "names": dict(known), "texts": texts}
+        context = {**self.get_serializer_context(), "people": known, "texts": texts}
         return ChangeTimelineSerializer(*args, **{"context": context, **kwargs})

@@ -25,9 +25,12 @@ from hypercare.api.serializers.incidents import (
     CommentSerializer,
     EscalateInput,
     IncidentChange,
+    IncidentDetailSerializer,
     IncidentInput,
     IncidentSerializer,
     Nothing,
+    PreviewInput,
+    PreviewSerializer,
     ReopenInput,
     ResolveInput,
     TimelineSerializer,
@@ -37,7 +40,6 @@ from hypercare.api.views.base import PROGRAM, ProjectView
 from hypercare.models import BacklogItem, Comment, Incident, IncidentQuerySet, ProjectMember, sees_all
 from tenancy.context import current_tenant
 from tenancy.journal.models import Event
-from tenancy.models import User
 from tenancy.web.etags import Versioned
 from tenancy.web.exports import Exported
 from tenancy.web.filters import Filters
@@ -77,7 +79,7 @@ class IncidentView(Versioned, ProjectView):
         return {**context, **seen}
 
     def shown(self, row: Incident) -> Mapping[str, Any]:
-        return dict(IncidentSerializer(row, context=self.get_serializer_context()).data)
+        return dict(IncidentDetailSerializer(row, context=self.get_serializer_context()).data)
 
 
 def _of_project(project: Any) -> IncidentQuerySet:
@@ -117,7 +119,7 @@ class Incidents(Exported, PlainList, IncidentView, ListAPIView[Incident]):
     def get_queryset(self) -> QuerySet[Incident]:
         return self._incidents()
 
-    @extend_schema(request=IncidentInput, responses={201: IncidentSerializer})
+    @extend_schema(request=IncidentInput, responses={201: IncidentDetailSerializer})
     def post(self, request: Request, project: UUID) -> Response:
         """Report an incident; its clocks start now."""
         row = self.project
@@ -132,16 +134,16 @@ class OneIncident(IncidentView):
 
     actions = {"GET": "incident.read", "PUT": "incident.change", "PATCH": "incident.change"}
 
-    @extend_schema(responses=IncidentSerializer)
+    @extend_schema(responses=IncidentDetailSerializer)
     def get(self, request: Request, project: UUID, incident: UUID) -> Response:
         return self.answer(self.incident)
 
-    @extend_schema(request=IncidentChange, responses=IncidentSerializer)
+    @extend_schema(request=IncidentChange, responses=IncidentDetailSerializer)
     def put(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Change the incident: all that can be edited is given. A new severity retargets its clocks."""
         return self._change(partial=False)
 
-    @extend_schema(request=IncidentChange, responses=IncidentSerializer)
+    @extend_schema(request=IncidentChange, responses=IncidentDetailSerializer)
     def patch(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Change what is given. A new severity retargets the clocks."""
         return self._change(partial=True)
@@ -170,7 +172,7 @@ class _Move(IncidentView):
 class FirstResponse(_Move):
     actions = {"POST": "incident.respond"}
 
-    @extend_schema(request=Nothing, responses=IncidentSerializer)
+    @extend_schema(request=Nothing, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Answer first: the response clock is fulfilled. A second time is a conflict."""
         return self.move(services.respond_first, Nothing)
@@ -179,7 +181,7 @@ class FirstResponse(_Move):
 class Assign(_Move):
     actions = {"POST": "incident.assign"}
 
-    @extend_schema(request=AssignInput, responses=IncidentSerializer)
+    @extend_schema(request=AssignInput, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Give the incident to an agent of the project, or with null to nobody."""
         return self.move(services.assign, AssignInput)
@@ -188,7 +190,7 @@ class Assign(_Move):
 class Escalate(_Move):
     actions = {"POST": "incident.escalate"}
 
-    @extend_schema(request=EscalateInput, responses=IncidentSerializer)
+    @extend_schema(request=EscalateInput, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Take the incident one support level up, or to the one given; those of that level are told why."""
         return self.move(services.escalate, EscalateInput)
@@ -197,7 +199,7 @@ class Escalate(_Move):
 class Wait(_Move):
     actions = {"POST": "incident.wait"}
 
-    @extend_schema(request=WaitInput, responses=IncidentSerializer)
+    @extend_schema(request=WaitInput, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Wait for somebody, who is told; the resolution clock pauses."""
         return self.move(services.wait, WaitInput)
@@ -206,7 +208,7 @@ class Wait(_Move):
 class Resume(_Move):
     actions = {"POST": "incident.resume"}
 
-    @extend_schema(request=Nothing, responses=IncidentSerializer)
+    @extend_schema(request=Nothing, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Go on after waiting; so does the resolution clock."""
         return self.move(services.resume, Nothing)
@@ -215,7 +217,7 @@ class Resume(_Move):
 class Resolve(_Move):
     actions = {"POST": "incident.resolve"}
 
-    @extend_schema(request=ResolveInput, responses=IncidentSerializer)
+    @extend_schema(request=ResolveInput, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Resolve the incident: root cause and notes are needed."""
         return self.move(services.resolve, ResolveInput)
@@ -224,7 +226,7 @@ class Resolve(_Move):
 class Close(_Move):
     actions = {"POST": "incident.close"}
 
-    @extend_schema(request=Nothing, responses=IncidentSerializer)
+    @extend_schema(request=Nothing, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Close a resolved incident. Who reported it may, too."""
         return self.move(services.close, Nothing)
@@ -233,7 +235,7 @@ class Close(_Move):
 class Reopen(_Move):
     actions = {"POST": "incident.reopen"}
 
-    @extend_schema(request=ReopenInput, responses=IncidentSerializer)
+    @extend_schema(request=ReopenInput, responses=IncidentDetailSerializer)
     def post(self, request: Request, project: UUID, incident: UUID) -> Response:
         """Work on a resolved incident again, or on one closed a few days ago. Who reported it may, too."""
         return self.move(services.reopen, ReopenInput)
@@ -264,6 +266,20 @@ class Comments(Exported, IncidentView, ListAPIView[Comment]):
         return Response(self.get_serializer(made).data, status=status.HTTP_201_CREATED)
 
 
+class CommentPreview(IncidentView):
+    """What the customer will be mailed."""
+
+    actions = {"POST": "incident.comment"}
+
+    @extend_schema(request=PreviewInput, responses=PreviewSerializer)
+    def post(self, request: Request, project: UUID, incident: UUID) -> Response:
+        """The mails that this text will cause if it is said in public. Nothing is written."""
+        row = self.incident
+        given = self.given(PreviewInput)
+        mails = services.foresee_comment(incident=row, **given, by=self.actor, now=timezone.now())
+        return Response(PreviewSerializer({"mails": mails}).data)
+
+
 class Timeline(Exported, IncidentView, ListAPIView[Event]):
     """What happened to the incident, in order; for a customer the public part."""
 
@@ -280,9 +296,9 @@ class Timeline(Exported, IncidentView, ListAPIView[Event]):
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         events: Sequence[Event] = args[0] if args else ()
         people = {event.actor_id for event in events if event.actor_id is not None}
-        known = User.objects.filter(pk__in=people).values_list("pk", "name") if events else ()
+        known = services.people_by_id(people) if events else {}
         texts = services.texts_of(events, by=self.actor) if events else {}
-        kwargs.setdefault("context", {**self.get_serializer_context(), "names": dict(known), "texts": texts})
+        kwargs.setdefault("context", {**self.get_serializer_context(), "people": known, "texts": texts})
         return TimelineSerializer(*args, **kwargs)
 
 

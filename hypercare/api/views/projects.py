@@ -177,7 +177,7 @@ class Members(Exported, ProjectView, ListAPIView[ProjectMember]):
     serializer_class = MemberSerializer
 
     def get_queryset(self) -> QuerySet[ProjectMember]:
-        return ProjectMember.objects.filter(project=self.project).select_related("user")
+        return services.members_of(self.project)
 
     @extend_schema(request=MemberInput, responses={201: MemberSerializer})
     def post(self, request: Request, project: UUID) -> Response:
@@ -186,7 +186,8 @@ class Members(Exported, ProjectView, ListAPIView[ProjectMember]):
         given = self.given(MemberInput)
         member = services.add_member(project=row, **given, by=self.actor, now=timezone.now())
         headers = {"Location": f"{request.path}/{member.pk}"}
-        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED, headers=headers)
+        shown = MemberSerializer(services.members_of(row).get(pk=member.pk)).data
+        return Response(shown, status=status.HTTP_201_CREATED, headers=headers)
 
 
 class OneMember(ProjectView):
@@ -202,8 +203,8 @@ class OneMember(ProjectView):
 
     @cached_property
     def member(self) -> ProjectMember:
-        members = ProjectMember.objects.filter(project=self.project).select_related("user")
-        return get_object_or_404(members, pk=self.kwargs["member"])
+        row: ProjectMember = get_object_or_404(services.members_of(self.project), pk=self.kwargs["member"])
+        return row
 
     def get(self, request: Request, project: UUID, member: UUID) -> Response:
         return Response(MemberSerializer(self.member).data)
@@ -213,8 +214,9 @@ class OneMember(ProjectView):
         """Change support level or seat on the change board."""
         row = self.member
         given = self.given(MemberChange, partial=True)
-        changed = services.change_member(member=row, **given, by=self.actor, now=timezone.now())
-        return Response(MemberSerializer(changed).data)
+        services.change_member(member=row, **given, by=self.actor, now=timezone.now())
+        del self.member
+        return Response(MemberSerializer(self.member).data)
 
     def delete(self, request: Request, project: UUID, member: UUID) -> Response:
         """Take somebody off the project."""
