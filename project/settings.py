@@ -289,7 +289,19 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".data" / "static" if PRODUCTION else None  # in development the finders serve
-WHITENOISE_USE_FINDERS = not PRODUCTION
+APP_BUILD = BASE_DIR / "frontend" / "dist"
+STATICFILES_DIRS = [("app", APP_BUILD)]
+# In production collectstatic leaves a gzip file beside each, and whitenoise sends that.
+_STATIC_FILES = "whitenoise.storage.CompressedStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": _STATIC_FILES if PRODUCTION else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
+# What Vite builds has a hash of its content in its name.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/app/assets/[^/]+-[\w-]{8}\.[a-z0-9]+$"
 EMAIL_CONFIG = env.email("EMAIL_URL", default="smtp://localhost:1025")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = THRESHOLDS.delivery.SEND_TIMEOUT_SECONDS
@@ -336,6 +348,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "ActorKindEnum": "tenancy.states.ActorKind",
+        "ChangeStatusEnum": "hypercare.states.ChangeState",
+        "IncidentStatusEnum": "hypercare.states.IncidentState",
         "SeverityEnum": "hypercare.states.Severity",
         "WorkItemKindEnum": "hypercare.states.WorkItemKind",
     },

@@ -64,17 +64,26 @@ def test_wrong_password_and_unknown_email_read_the_same(acme, users):
     assert acme.name in texts[0][0]
 
 
-def test_customer_is_told_that_the_console_is_not_theirs(acme, users):
-    _client, response = sign_in(acme, users["customer"].email)
+def test_customer_signs_in_and_goes_on_to_the_app(acme, users):
+    client, response = sign_in(acme, users["customer"].email)
+    assert (response.status_code, response.url) == (302, "/")
+    assert client.get("/admin/").status_code == 302, "the console is not theirs"
+
+
+def test_member_of_another_tenant_does_not_sign_in(globex, users):
+    client, response = sign_in(globex, users["customer"].email)
     assert response.status_code == 200
-    assert "people who handle incidents" in response.context["form"].non_field_errors()[0]
+    assert response.context["form"].non_field_errors()
+    assert client.get("/api/v1/me").status_code == 401
 
 
 def test_customer_with_a_session_is_kept_out(acme, users, browser):
     client = browser(acme, users["customer"])
     for path in ("/admin/", INCIDENTS):
         assert client.get(path).status_code == 302
-    assert "no access to this page" in client.get("/admin/login/").content.decode()
+    for path in ("/admin/login/", "/admin/login/?next=/admin/"):
+        assert client.get(path).url == "/", "they are led to what is theirs"
+    assert client.get("/admin/login/?next=/p/ATLAS").url == "/p/ATLAS"
 
 
 @pytest.mark.parametrize("role", ["agent", "manager", "admin"])

@@ -23,6 +23,8 @@ Ids = Mapping[str, Any]
 # Anybody may see these, and they say nothing about any tenant but its name.
 OPEN = {
     "",
+    "sign-in",
+    "p/<page>",
     "admin/login/",
     "admin/logout/",
     "admin/jsi18n/",
@@ -35,6 +37,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "format": ("json",),
     "kind": ("csv", "xlsx"),
     "link": ("nobody-gave-this",),
+    "page": ("WALK", "WALK/incidents/1"),
     "url": ("nothing-here/",),
 }
 
@@ -114,12 +117,16 @@ def _whole_incident(part: Part) -> dict[str, Any]:
     return given | more | _incident(part)
 
 
+# Calls that write nothing whatever their method is, so read-only access may make them.
+READING = {("POST", "api/v1/events/ticket")}
 # What is sent, and to which row where its state matters. `None`: this call has no body.
 CALLS: dict[tuple[str, str], tuple[Callable[[Part], dict[str, Any] | None], Ids]] = {
+    ("PATCH", "api/v1/me"): (lambda part: {"language": "tr"}, {}),
     ("PUT", "api/v1/me/notifications"): (lambda part: {"level": "urgent"}, {}),
     ("DELETE", "api/v1/me/notifications"): (lambda part: None, {}),
     ("PUT", "api/v1/me/notifications/<scope>"): (lambda part: {"level": "urgent"}, {}),
     ("DELETE", "api/v1/me/notifications/<scope>"): (lambda part: None, {}),
+    ("POST", "api/v1/events/ticket"): (lambda part: None, {}),
     ("POST", "api/v1/programs"): (lambda part: {"code": "NEW", "name": "walked"}, {}),
     ("PATCH", "api/v1/programs/<program>"): (lambda part: {"name": "walked"}, {}),
     ("DELETE", "api/v1/programs/<program>"): (lambda part: None, {"program": "spare program"}),
@@ -150,6 +157,7 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Part], dict[str, Any] | None], Ids]
     ("POST", f"{_INCIDENT}/escalate"): (lambda part: {"reason": "walked"}, {}),
     ("POST", f"{_INCIDENT}/first-response"): (lambda part: None, {"incident": "incident unanswered"}),
     ("POST", f"{_INCIDENT}/comments"): (lambda part: {"content": "walked"}, {}),
+    ("POST", f"{_INCIDENT}/comments/preview"): (lambda part: {"content": "walked"}, {}),
     ("POST", f"{_INCIDENT}/wait"): (
         lambda part: {"reason": "walked", "owner_id": part.people["customer"].pk},
         {},

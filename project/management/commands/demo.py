@@ -168,7 +168,7 @@ class Command(BaseCommand):
         base = notes["url"]
         self.stdout.write(
             f"\n{incident.severity} {incident.key} {incident.title}\n"
-            f"  {base}admin/hypercare/incident/{incident.pk}/change/\n"
+            f"  {base}p/{project.code}/incidents/{incident.number}\n"
             f"  {base}api/v1/projects/{project.pk}/hypercare/incidents/{incident.pk}\n"
             f"  Reported by telephone {_minutes(target - BREACHES_IN)} minutes ago, written down now.\n"
             f"  If nobody answers, its first response is overdue in {BREACHES_IN.seconds} seconds,"

@@ -14,11 +14,11 @@ from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from tenancy import services
 from tenancy.access import Denied, resolve
 from tenancy.errors import Refusal
-from tenancy.web.admin.who import actor_in, opens_console, place
+from tenancy.web.admin.who import actor_in, place
 
 
 class LoginForm(AuthenticationForm):
-    """Email and password, for those whom the console of this host is for."""
+    """Email and password, for those who have access here. Who is a customer goes on to the app."""
 
     username = forms.EmailField(label=_("Email"), max_length=254)
     error_messages = {
@@ -27,9 +27,6 @@ class LoginForm(AuthenticationForm):
             "you also need a support grant that has not ended."
         ),
         "inactive": _("This account is switched off."),
-        "not_for_you": _(
-            "You are signed up in %(place)s, but its console is for the people who handle incidents."
-        ),
     }
 
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any):
@@ -38,14 +35,11 @@ class LoginForm(AuthenticationForm):
         self.fields["password"].widget.attrs |= {"autocomplete": "current-password"}
 
     def confirm_login_allowed(self, user: Any) -> None:
-        actor = resolve(user, self.request.tenant, now=timezone.now())
-        if isinstance(actor, Denied) or not opens_console(actor):
-            raise self._error("not_for_you")
+        if isinstance(resolve(user, self.request.tenant, now=timezone.now()), Denied):
+            raise self.get_invalid_login_error()
 
     def get_invalid_login_error(self) -> ValidationError:
-        return self._error("invalid_login")
-
-    def _error(self, code: str) -> ValidationError:
+        code = "invalid_login"
         return ValidationError(self.error_messages[code], code=code, params={"place": place()})
 
 

@@ -182,6 +182,16 @@ class TenantSite(ConsoleSite):
     settings_name = "UNFOLD"
     journal_url = "admin:journal_event_changelist"
 
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        first, *others = super().get_sidebar_list(request)
+        app = {
+            "title": _("War room"),
+            "icon": "crisis_alert",
+            "link": reverse("home"),
+            "has_permission": True,
+        }
+        return [{**first, "items": [*first["items"], app | {"active": False}]}, *others]
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         return context | {

@@ -28,14 +28,16 @@ from django.views.generic import FormView
 from qrcode.image.svg import SvgPathImage
 
 from tenancy import services
-from tenancy.access import Denied
+from tenancy.access import Denied, resolve
+from tenancy.actors import Actor
 from tenancy.context import in_tenant
 from tenancy.deliveries import base_url
 from tenancy.errors import NotFound, Refusal
 from tenancy.models import User
 from tenancy.web.admin import public_site, tenant_site
 from tenancy.web.admin.doors import LoginForm
-from tenancy.web.authentication import access_of
+from tenancy.web.admin.who import opens_console
+from tenancy.web.authentication import Scoped, access_of
 from tenancy.web.problems import answer
 from tenancy.web.sign_in import factors
 from tenancy.web.sign_in.forms import (
@@ -91,17 +93,26 @@ class SignIn(Page, LoginView):
             return self._to("second_factor")
         if (tenant_site if in_tenant() else public_site).has_permission(request):
             return HttpResponseRedirect(self.get_success_url())
+        if in_tenant() and isinstance(access, Actor):
+            return HttpResponseRedirect(self._where_for(access))
         return super().get(request, *args, **kwargs)
 
     def get_default_redirect_url(self) -> str:
         return reverse("admin:index")
+
+    def _where_for(self, access: Actor | Denied) -> str:
+        """Where this page leads; a customer, whom the console is not for, is led from there to the app."""
+        where = self.get_success_url()
+        is_theirs = isinstance(access, Denied) or opens_console(access)
+        return where if is_theirs or not where.startswith(reverse("admin:index")) else reverse("home")
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         if self.request.user.is_authenticated:
             logout(self.request)
         clear_login(self.request)
-        login = Login(user=user, email=user.email, redirect_url=self.get_success_url())
+        access = resolve(user, cast(Scoped, self.request).tenant, now=timezone.now())
+        login = Login(user=user, email=user.email, redirect_url=self._where_for(access))
         return cast(HttpResponse, perform_password_login(self.request, {"email": user.email}, login))
 
 
