@@ -8,7 +8,7 @@ CHAOS_ARGS ?=
 FUZZ_ARGS ?=
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-reset test check lint format lock bench chaos fuzz messages openapi
+.PHONY: help venv demo demo-reset test check lint format lock bench chaos fuzz messages openapi frontend pictures
 
 help:
 	@echo 'make demo        everything, with demo data, under one supervisor; Ctrl-C stops it'
@@ -23,6 +23,8 @@ help:
 	@echo 'make fuzz        20,000 requests made from the schema against the running server (FUZZ_ARGS=...)'
 	@echo 'make messages    collect and compile the texts to translate'
 	@echo 'make openapi     write docs/openapi.yaml'
+	@echo 'make frontend    build the war room from frontend/src: what is committed in frontend/dist'
+	@echo 'make pictures    take the pictures of docs/images from the demo that runs'
 
 # uv installs the locked set ten times faster than pip; where it cannot reach the packages, pip does it.
 .venv/.stamp: requirements/dev.txt requirements/uv.txt
@@ -54,7 +56,7 @@ demo-reset: .venv/.stamp
 test: .venv/.stamp
 	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-check: .venv/.stamp
+check: .venv/.stamp frontend/node_modules/.stamp
 	@$(EMBEDDED) --root .data/test/check --volatile -- bash .ci/check
 
 lint: .venv/.stamp
@@ -68,6 +70,7 @@ format: .venv/.stamp
 lock: .venv/.stamp
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	@$(COMPILE) requirements/node.in -o requirements/node.txt
 	@$(COMPILE) -c requirements/dev.txt requirements/base.in -o requirements/base.txt
 
 bench: .venv/.stamp
@@ -86,3 +89,18 @@ messages: .venv/.stamp
 
 openapi: .venv/.stamp
 	@$(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+# Node comes from a wheel, pinned; nobody needs it to run the product.
+.venv/.node: requirements/node.txt | .venv/.stamp
+	@.venv/bin/uv pip install --quiet --system-certs --python $(PY) --require-hashes -r requirements/node.txt
+	@touch $@
+
+frontend/node_modules/.stamp: frontend/package-lock.json .venv/.node
+	@cd frontend && PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@
+
+frontend: frontend/node_modules/.stamp
+	@cd frontend && PATH="$(CURDIR)/.venv/bin:$$PATH" && npm run types && npm run build && npm run size
+
+pictures: .venv/.stamp
+	@$(PY) docs/pictures.py

@@ -1,0 +1,1 @@
+function e(){requestAnimationFrame(()=>{if(document.activeElement!==document.body)return;let e=document.querySelector(`main h1`);e&&(e.tabIndex=-1),e?.focus({preventScroll:!0})})}export{e as t};

@@ -1,0 +1,41 @@
+import { signal } from "@preact/signals";
+
+import "./toast.css";
+
+interface Toast {
+  id: number;
+  text: string;
+  tone: "ok" | "bad";
+}
+
+/** How long one is shown, ms. Nothing is said by a toast alone: what it tells is on the page too. */
+const SHOWN_MS = 6000;
+const toasts = signal<Toast[]>([]);
+let last = 0;
+
+/** Say shortly that something was done, or (`bad`) was not. */
+export function toast(text: string, tone: "ok" | "bad" = "ok"): void {
+  const id = ++last;
+  toasts.value = [...toasts.value.slice(-2), { id, text, tone }];
+  setTimeout(() => drop(id), SHOWN_MS);
+}
+
+function drop(id: number): void {
+  toasts.value = toasts.value.filter((each) => each.id !== id);
+}
+
+/** The place of the toasts; once, in the frame. */
+export function Toasts() {
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.value.map((each) => (
+        <div key={each.id} class={`toast toast-${each.tone}`} onClick={() => drop(each.id)}>
+          <svg viewBox="0 0 16 16" aria-hidden="true">
+            <path d={each.tone === "ok" ? "M3 8.5l3.2 3.2L13 5" : "M8 3.5v5.5M8 12v.5"} />
+          </svg>
+          {each.text}
+        </div>
+      ))}
+    </div>
+  );
+}
