@@ -359,10 +359,11 @@ def test_the_incident_breaches_in_a_minute_and_says_who_is_told(
         call_command("demo", "--incident", "--tenant", "demo-acme")
     with entering(demo_acme):
         incident = Incident.objects.latest("number")
+        page = f"/p/{incident.project.code}/incidents/{incident.number}\n"
     assert (incident.severity, incident.state) == ("P1", "open")
     assert incident.sla_response_deadline == NOW + timedelta(seconds=60)
     said = capsys.readouterr().out
-    assert f"/admin/hypercare/incident/{incident.pk}/change/" in said
+    assert page in said
     assert "12:01:00 (Europe/Istanbul)" in said
     told = {member.email for member in PLANS[0].members if member.role in (Role.AGENT, Role.MANAGER)}
     assert all(email in said for email in told)
