@@ -7,9 +7,9 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 
-ALLOCATIONS = 20_000
-"""Objects made before Python looks for cycles among them. A page of a list makes some thousands and leaves none:
-at Python's own 700, each request would pay for several searches."""
+ALLOCATIONS = 100_000
+"""Objects made before Python looks for cycles among them. A page of a list makes some thousands, a war room with 500
+incidents some ten thousand, and they leave none: at Python's own 700, each request would pay for many searches."""
 
 
 def announce() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from hypercare.rules.clocks import OVER
 from hypercare.states import URGENT, Light, Severity
@@ -37,8 +37,8 @@ class Count:
     next_due_at: datetime | None
 
 
-def is_at_risk(elapsed: timedelta, target: timedelta, percent: int) -> bool:
-    """Whether a running clock has used `percent` of its target and is not over."""
+def is_at_risk(elapsed: float, target: float, percent: int) -> bool:
+    """Whether a running clock has used `percent` of its target and is not over; both in seconds."""
     return target * percent <= elapsed * OVER < target * OVER
 
 

@@ -293,7 +293,7 @@ def _head(row: Mapping[str, Any], now: datetime) -> ProjectHead:
 def _incident(
     row: Mapping[str, Any], events: list[list[Any]], *, is_ours: bool, risk: int, now: datetime
 ) -> tuple[Standing, OpenIncident]:
-    cut = next(place for place, event in enumerate(events) if event[0] == ClockKind.RESPONSE)
+    cut = [event[0] for event in events].index(_RESPONSE)
     response = _clock(ClockKind.RESPONSE, row, events[cut:], now)
     resolution = _clock(ClockKind.RESOLUTION, row, events[:cut], now)
     running = [clock for clock in (response, resolution) if clock.phase is ClockPhase.RUNNING]
@@ -303,7 +303,7 @@ def _incident(
         severity=row["severity"],
         is_breached=breached,
         is_at_risk=not breached and any(_is_at_risk(clock, risk) for clock in running),
-        due=tuple(clock.due_at for clock in running if clock.due_at),
+        due=tuple([clock.due_at for clock in running if clock.due_at]),
     )
     return standing, OpenIncident(
         id=row["id"],
@@ -333,11 +333,10 @@ def _incident(
 
 
 def _is_at_risk(clock: Clock, percent: int) -> bool:
-    return is_at_risk(
-        timedelta(seconds=clock.elapsed_seconds), timedelta(seconds=clock.target_seconds), percent
-    )
+    return is_at_risk(clock.elapsed_seconds, clock.target_seconds, percent)
 
 
+_RESPONSE = ClockKind.RESPONSE.value
 _COLUMNS = {
     clock: (FULFILLED_AT[clock], DEADLINE[clock], BREACHED[clock], f"sla_{clock}_elapsed")
     for clock in ClockKind
@@ -347,7 +346,7 @@ _COLUMNS = {
 def _clock(clock: ClockKind, row: Mapping[str, Any], events: list[list[Any]], now: datetime) -> Clock:
     """What the columns of `row` say, and of what they do not say, the events; as `replay` has it."""
     fulfilled_at, due_at, recorded, elapsed = [row[name] for name in _COLUMNS[clock]]
-    minutes, version = next((event[3], event[4]) for event in reversed(events) if event[3])
+    minutes, version = [event[3:] for event in events if event[3]][-1]  # its newest target
     target = timedelta(minutes=minutes)
     phase = ClockPhase.PAUSED if due_at is None else ClockPhase.RUNNING
     if fulfilled_at is not None:

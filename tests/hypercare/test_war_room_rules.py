@@ -93,7 +93,7 @@ def test_the_counts_are_of_all(rows: list[Standing]) -> None:
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(1, 99))
 def test_at_risk_is_between_the_share_and_the_breach(elapsed: int, target: int, percent: int) -> None:
-    found = is_at_risk(timedelta(seconds=elapsed), timedelta(seconds=target), percent)
+    found = is_at_risk(elapsed, target, percent)
     assert found == (percent * target <= 100 * elapsed and elapsed < target)
 
 
