@@ -93,6 +93,7 @@ def test_an_incident_goes_its_way_over_the_api(
         "kind": "member",
         "user_id": users["agent"].pk,
         "name": users["agent"].name,
+        "is_ours": True,
     }
     public = client_of("customer").get(f"{url}/timeline").json()["results"]
     assert "incident.assigned" not in {line["verb"] for line in public}
