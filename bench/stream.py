@@ -126,8 +126,8 @@ def late(product: Product, tenant: Tenant, call: Caller, url: str) -> list[float
         for _ in range(CHANGES):
             call("POST", url, {"title": "Down"})
             answered.append(time.time())
-            time.sleep(0.05)
-        time.sleep(3)
+            time.sleep(0.05)  # one at a time: a burst would be gathered into one reading
+        time.sleep(3)  # longer than a poll: what Valkey lost would have come by then, late
     assert len(arrived()) == CHANGES, len(arrived())
     return [max(0.0, (at - since) * 1000) for at, since in zip(arrived(), answered, strict=True)]
 
