@@ -64,7 +64,7 @@ export default function Customer() {
       <Decide changes={now.changes.filter((change) => change.allowed_actions.includes("approve"))} />
       <Open board={now} />
       <Questions name="others" incidents={waiting.filter((each) => !isForMe(each))} isForMe={false} reload={mine.reload} />
-      <Solved mine={mine.data} reload={mine.reload} />
+      <Solved board={now} mine={mine.data} reload={mine.reload} />
     </div>
   );
 }
@@ -319,17 +319,21 @@ function Until({ due, say }: { due: string | null; say: "customer.answerBy" | "c
 
 const FIRST_SOLVED = 6;
 
-function Solved({ mine, reload }: { mine: Mine | null; reload: () => Promise<void> }) {
+function Solved({ board: shown, mine, reload }: { board: Board; mine: Mine | null; reload: () => Promise<void> }) {
   const [isWhole, setWhole] = useState(false);
   const user = me.value?.user.id;
+  // The board and this list are read apart: what the one has as open already, the other no longer shows as solved.
+  const open = new Set(shown.incidents.map((each) => each.id));
   // First those that the reader is asked about.
   const isAsked = (each: Incident) => each.status === "resolved" && each.reported_by_id === user;
-  const solved = mine?.solved.toSorted((a, b) => Number(isAsked(b)) - Number(isAsked(a))) ?? [];
-  const shown = isWhole ? solved : solved.slice(0, Math.max(FIRST_SOLVED, solved.filter(isAsked).length));
+  const solved = (mine?.solved ?? [])
+    .filter((each) => !open.has(each.id))
+    .toSorted((a, b) => Number(isAsked(b)) - Number(isAsked(a)));
+  const first = isWhole ? solved : solved.slice(0, Math.max(FIRST_SOLVED, solved.filter(isAsked).length));
   const list = useRef<HTMLUListElement>(null);
   const showWhole = () => {
     setWhole(true);
-    requestAnimationFrame(() => list.current?.querySelectorAll<HTMLElement>("[data-row]")[shown.length]?.focus());
+    requestAnimationFrame(() => list.current?.querySelectorAll<HTMLElement>("[data-row]")[first.length]?.focus());
   };
   return (
     <section aria-labelledby="cv-solved">
@@ -343,12 +347,12 @@ function Solved({ mine, reload }: { mine: Mine | null; reload: () => Promise<voi
           <Empty sentence={t("customer.solvedNone")} />
         ) : (
           <ul class="cv-list" ref={list}>
-            {shown.map((incident) => (
+            {first.map((incident) => (
               <SolvedRow key={incident.id} incident={incident} reload={reload} />
             ))}
           </ul>
         )}
-        {shown.length < solved.length && (
+        {first.length < solved.length && (
           <footer class="cv-more cv-center">
             <button type="button" class="btn ghost" onClick={showWhole}>
               {t("customer.solvedAll", { n: solved.length })}
