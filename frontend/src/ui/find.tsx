@@ -100,7 +100,7 @@ export default function Find({ project, onClose }: { project: Project; onClose: 
         <p class="muted small" role="status">
           {!wanted ? t("find.hint") : answered === wanted && !hits.length ? t("find.none", { words: wanted }) : ""}
         </p>
-        <ul id="find-results" role="listbox" aria-label={t("find.results")}>
+        <ul id="find-results" role="listbox" aria-label={t("find.results")} aria-busy={answered !== wanted}>
           {options.map((option, index) => (
             <li
               key={option.href}

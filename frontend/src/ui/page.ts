@@ -20,10 +20,12 @@ export function usePage(title: string | null): void {
       isFirst = false;
       return;
     }
+    window.scrollTo(0, 0);
+    // What the view gave the focus to, or its reader, keeps it.
+    if (document.activeElement?.matches("main *")) return;
     const heading = document.querySelector<HTMLElement>("main h1");
     if (!heading) return;
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
-    window.scrollTo(0, 0);
   }, [isKnown]);
 }

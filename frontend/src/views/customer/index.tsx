@@ -47,7 +47,9 @@ export default function Customer() {
   }
   const owners = new Map((mine.data?.waiting ?? []).map((each) => [each.id, each.waiting_owner_id]));
   const isForMe = (each: BoardIncident) => owners.get(each.id) === me.value?.user.id;
-  const waiting = now.incidents.filter((each) => each.status === "waiting");
+  // The board and this list are read apart: until it is known for whom a question is, it would jump, and close.
+  const isKnown = (each: BoardIncident) => owners.has(each.id) || mine.problem !== null;
+  const waiting = now.incidents.filter((each) => each.status === "waiting" && isKnown(each));
   const failed = problem ?? mine.problem;
   const again = () => void Promise.all([loadBoard(), mine.reload()]);
   return (

@@ -21,6 +21,8 @@ interface Shown {
   me: number;
   modules: string[];
   onDone: (read: Read) => void;
+  /** It is not as it was thought to be. */
+  onRefused: () => void;
   onClose: () => void;
 }
 
@@ -32,7 +34,7 @@ type Written = Record<keyof Fields, string>;
 const NAMES = ["title", "description", "severity", "incident_type", "affected_module", "affected_users_count"] as const;
 
 /** What can be edited, where it stands. Only what was changed is sent, on top of the version that was read. */
-export function EditForm({ loaded, me, modules, onDone, onClose }: Shown) {
+export function EditForm({ loaded, me, modules, onDone, onRefused, onClose }: Shown) {
   const { incident } = loaded;
   const draft = draftOf(incident.id);
   const [base, setBase] = useState<Base>(() => keptBase(draft) ?? baseOf(loaded));
@@ -45,6 +47,7 @@ export function EditForm({ loaded, me, modules, onDone, onClose }: Shown) {
     }),
     onConflict: (problem) => {
       setRefused(problem);
+      onRefused();
       return true;
     },
     send: async (values) => {

@@ -173,7 +173,9 @@ function Verbs({ loaded, me, isEditing, onEdit, onDone, onRefused }: Shown) {
       <div class="verbs" role="group" aria-label={t("incident.actions")}>
         {buttons.map((each) => each && <KeyedButton key={each.label} {...each} isBusy={busy !== null} />)}
       </div>
-      {act && <MoveDialog act={act} loaded={loaded} me={me} onDone={onDone} onClose={() => setAct(null)} />}
+      {act && (
+        <MoveDialog act={act} loaded={loaded} me={me} onDone={onDone} onRefused={onRefused} onClose={() => setAct(null)} />
+      )}
     </>
   );
 }

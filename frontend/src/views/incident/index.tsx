@@ -105,6 +105,7 @@ function Page({ who, loaded, onDone, onReload }: PageShown) {
             me={user.id}
             modules={modulesOf()}
             onDone={onDone}
+            onRefused={onReload}
             onClose={() => setEditing(false)}
           />
         )}
@@ -144,7 +145,14 @@ function Page({ who, loaded, onDone, onReload }: PageShown) {
       </div>
       <Aside loaded={loaded} isOurs={ours} zone={zone} onDone={onDone} />
       {isAnswered && (
-        <MoveDialog act="answered" loaded={loaded} me={user.id} onDone={onDone} onClose={() => setAnswered(false)} />
+        <MoveDialog
+          act="answered"
+          loaded={loaded}
+          me={user.id}
+          onDone={onDone}
+          onRefused={onReload}
+          onClose={() => setAnswered(false)}
+        />
       )}
     </div>
   );

@@ -31,6 +31,8 @@ interface MoveShown {
   loaded: Loaded;
   me: number;
   onDone: (read: Read) => void;
+  /** It is not as it was thought to be. */
+  onRefused: () => void;
   onClose: () => void;
 }
 
@@ -47,7 +49,7 @@ function isPossible(verb: Verb, incident: Incident): boolean {
  * said, and it is sent again on top of theirs, or not.
  */
 function useMove<T extends Values>(
-  { loaded, me, onDone, onClose }: MoveShown,
+  { loaded, me, onDone, onRefused, onClose }: MoveShown,
   verb: Verb,
   start: T,
   bodyOf: (values: T) => object,
@@ -61,6 +63,7 @@ function useMove<T extends Values>(
     ...(check && { check }),
     onConflict: (problem) => {
       setRefused(problem);
+      onRefused();
       return true;
     },
     send: async (values, key) => {

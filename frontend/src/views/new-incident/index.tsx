@@ -45,10 +45,7 @@ function NewIncident({ project: id, who }: { project: string; who: Me }) {
   const [, go] = useLocation();
   const ours = who.role !== "customer";
   const first = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    // After the page's heading had it.
-    requestAnimationFrame(() => first.current?.querySelector("input")?.focus({ preventScroll: true }));
-  }, []);
+  useEffect(() => first.current?.querySelector("input")?.focus({ preventScroll: true }), []);
   const form = useForm<Written>(START, {
     draft: `new-incident:${id}`,
     check: (values) => ({
