@@ -8,8 +8,9 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connections
+from playwright.sync_api import Browser
 
-from tests.browser.room import room, shared_room
+from tests.browser.room import PATIENCE, room, shared_room
 from tests.browser.steps import WATCH, chromium
 
 __all__ = ["room", "shared_room"]
@@ -40,11 +41,18 @@ def port(django_db_setup: None) -> Iterator[int]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def page() -> Iterator[Any]:
-    """A page that collects what its console says, in `said`."""
-    with chromium() as browser:
-        page: Any = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-GB")
+def page(browser: Browser) -> Iterator[Any]:
+    """A page of a browser profile of its own that collects what its console says, in `said`."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB") as profile:
+        profile.set_default_timeout(PATIENCE)
+        page: Any = profile.new_page()
         page.add_init_script(WATCH)
         page.said = []
         page.on("console", lambda message: page.said.append(message.text))

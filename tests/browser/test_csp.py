@@ -5,6 +5,7 @@ from django.conf import settings
 
 from tenancy.models import Tenant, User
 from tests import factories
+from tests.browser.room import AFTER_PAINT
 from tests.browser.steps import blocked, sign_in
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ PUBLIC = ["/admin/", "/admin/tenancy/user/", "/admin/tenancy/user/do/create/", "
 def walk(page, at, paths):
     for path in paths:
         page.goto(f"{at}{path}")
-        page.wait_for_load_state("networkidle")
+        page.evaluate(AFTER_PAINT)
         assert blocked(page) == [], path
 
 
@@ -69,8 +70,8 @@ def test_the_theme_is_one_choice_for_all_pages(committed, page, port):
 def test_the_policy_does_block(committed, page, port):
     with committed() as tenant:
         page.goto(f"http://{factories.host_of(tenant)}:{port}/account/password/")
-        page.evaluate(
-            "document.body.appendChild(Object.assign(document.createElement('script'), {text: '1'}))"
-        )
-        page.wait_for_timeout(200)
+        with page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+            page.evaluate(
+                "document.body.appendChild(Object.assign(document.createElement('script'), {text: '1'}))"
+            )
         assert blocked(page)

@@ -14,7 +14,7 @@ from tests.chaos.scenarios import SHORT
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 # One stack, one scenario at a time; on a busy machine each has patience of its own.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tenancy.models import Tenant, User
 from tests import factories
 from tests.live.product import Product
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)

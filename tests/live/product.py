@@ -22,7 +22,7 @@ from tenancy.models import Tenant
 from tests import factories
 
 START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
 
 
 class Product:
@@ -82,6 +82,6 @@ def running(folder: Path, port: int | None = None, **environment: str) -> Iterat
 
 @pytest.fixture(scope="module")
 def product(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """One for all tests of a module."""
-    with running(tmp_path_factory.mktemp("product")) as served:
+    """One for all tests of a module. Its streams beat each second."""
+    with running(tmp_path_factory.mktemp("product"), THRESHOLD_STREAM_BEAT_SECONDS="1") as served:
         yield served

@@ -19,6 +19,7 @@ from tests.live.conftest import World
 
 Message = MutableMapping[str, Any]
 NOWHERE = "redis://127.0.0.1:1/0"
+PATIENCE = 30  # seconds
 
 
 class Client:
@@ -55,7 +56,7 @@ class Client:
             await asyncio.Event().wait()
 
     async def hears(self, text: bytes) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while text not in self.heard:
                 await asyncio.sleep(0.01)
 
@@ -90,7 +91,7 @@ def live(work: Callable[[Events, Hub], Awaitable[None]], **limits: float) -> Non
 def test_a_client_that_does_not_read_is_cut_off(world: World) -> None:
     async def work(events: Events, hub: Hub) -> None:
         client = Client(world, reads=False)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await events(client.scope, client.receive, client.send)
         assert (client.status, client.heard.count(b"event: hello")) == (200, 1)
 
@@ -118,7 +119,7 @@ def test_a_client_that_goes_frees_everything(world: World) -> None:
 def test_a_tenant_that_is_no_more_ends_its_streams(world: World) -> None:
     async def work(events: Events, hub: Hub) -> None:
         client = Client(world, schema="t_never_was")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await events(client.scope, client.receive, client.send)
         assert b'event: bye\ndata: {"why":"gone"}' in client.heard
 
@@ -150,12 +151,19 @@ def test_while_the_journal_cannot_be_read_nothing_pretends_to_be_alive(
     live(work)
 
 
-def test_its_end_says_why(world: World) -> None:
+def test_one_whose_time_is_over_ends_and_says_so(world: World) -> None:
     async def work(events: Events, hub: Hub) -> None:
-        short, going = Client(world), Client(world)
-        async with asyncio.timeout(5):
-            await events(short.scope, short.receive, short.send)
-        assert short.heard.endswith(b'event: bye\ndata: {"why":"life"}\n\n')
+        client = Client(world)
+        async with asyncio.timeout(PATIENCE):
+            await events(client.scope, client.receive, client.send)
+        assert client.heard.endswith(b'event: bye\ndata: {"why":"life"}\n\n')
+
+    live(work, LIFE_SECONDS=0.3)
+
+
+def test_a_process_that_ends_says_so_and_lets_nobody_in(world: World) -> None:
+    async def work(events: Events, hub: Hub) -> None:
+        going = Client(world)
         served = asyncio.create_task(events(going.scope, going.receive, going.send))
         await going.hears(b"event: hello")
         events.end()
@@ -165,4 +173,4 @@ def test_its_end_says_why(world: World) -> None:
         await events(late.scope, late.receive, late.send)
         assert late.status == 503
 
-    live(work, LIFE_SECONDS=0.3)
+    live(work)

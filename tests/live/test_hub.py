@@ -42,7 +42,7 @@ def joined(topic: Topic, ticket: Ticket = AGENT, after: int | None = None, most:
 
 
 def taken(stream: Stream) -> bytes:
-    return asyncio.run(asyncio.wait_for(stream.take(), 1))
+    return asyncio.run(asyncio.wait_for(stream.take(), 30))
 
 
 def test_without_a_number_a_stream_begins_now() -> None:

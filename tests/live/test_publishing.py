@@ -62,7 +62,7 @@ def test_it_goes_over_valkey_and_what_is_told_meanwhile_is_one_message() -> None
         for seq in (1, 3, 2):
             publisher("t_told_here", seq)
         reached = 0
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while reached < 3 and time.monotonic() < until:
             message = heard.get_message(ignore_subscribe_messages=True, timeout=1)
             reached = max(reached, json.loads(message["data"]).get("t_told_here", 0) if message else 0)
@@ -77,8 +77,8 @@ def test_a_valkey_that_is_away_or_silent_costs_nothing(caplog: pytest.LogCapture
             begun = time.monotonic()
             for seq in range(1000):
                 publisher("t_acme", seq)
-            assert time.monotonic() - begun < 0.5
-            until = time.monotonic() + 10
+            assert time.monotonic() - begun < publishing.TIMEOUT_SECONDS
+            until = time.monotonic() + 30
             with caplog.at_level(logging.WARNING, logger="tenancy.live.publishing"):
                 while "look by themselves" not in caplog.text:
                     assert time.monotonic() < until

@@ -298,7 +298,7 @@ def test_who_verifies_sees_one_moment_and_holds_nobody_up(committed, now):
             assert verify(tenant.schema_name) == 2
             other = threading.Thread(target=append)
             other.start()
-            other.join(timeout=10)
+            other.join(timeout=60)
             assert not other.is_alive()
             assert verify(tenant.schema_name) == 2
         assert verify(tenant.schema_name) == 3

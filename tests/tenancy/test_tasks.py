@@ -124,6 +124,9 @@ class Published:
         self.came.set()
 
 
+NO_WAIT = 1.0  # seconds: less than a broker is waited for here, more than a busy machine lets a thread wait
+
+
 def cost_of(nudger, times=100):
     """Seconds of the slowest of so many calls."""
     slowest = 0.0
@@ -134,6 +137,13 @@ def cost_of(nudger, times=100):
     return slowest
 
 
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_importing_celery_fills_the_slot():
     assert [type(nudge) for nudge in wake._slot] == [Nudger]
 
@@ -141,10 +151,10 @@ def test_importing_celery_fills_the_slot():
 def test_many_nudges_at_once_are_few():
     nudger = Nudger()
     published = Published(nudger)
-    assert cost_of(nudger) < 0.1
-    assert published.came.wait(5)
+    assert cost_of(nudger) < NO_WAIT
+    assert published.came.wait(30)
     time.sleep(0.2)
-    assert set(published.names) == {"sweep", "dispatch"}
+    until(lambda: set(published.names) == {"sweep", "dispatch"})
     assert len(published.names) <= 8
 
 
@@ -156,16 +166,13 @@ def test_a_closed_broker_costs_nothing_and_is_logged_once(monkeypatch, caplog):
     monkeypatch.setattr("project.celery.NUDGE_TIMEOUT_SECONDS", 0.1)
     nudger = Nudger()
     with caplog.at_level(logging.INFO, logger="project.celery"):
-        assert cost_of(nudger) < 0.1
-        deadline = time.monotonic() + 5
-        while not nudger._down and time.monotonic() < deadline:
-            time.sleep(0.01)
+        assert cost_of(nudger) < NO_WAIT
+        until(lambda: nudger._down)
         cost_of(nudger)
         time.sleep(0.3)
         Published(nudger)
         nudger("sweep")
-        while nudger._down and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: not nudger._down)
     messages = [record.getMessage() for record in caplog.records if record.name == "project.celery"]
     assert len([message for message in messages if "does not take" in message]) == 1
     assert messages[-1] == "the broker takes nudges again"
@@ -174,16 +181,13 @@ def test_a_closed_broker_costs_nothing_and_is_logged_once(monkeypatch, caplog):
 def test_a_broker_that_never_answers_costs_nothing(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         monkeypatch.setattr(app.conf, "broker_write_url", f"redis://127.0.0.1:{mute.getsockname()[1]}/0")
-        monkeypatch.setattr("project.celery.NUDGE_TIMEOUT_SECONDS", 0.1)
+        monkeypatch.setattr("project.celery.NUDGE_TIMEOUT_SECONDS", 2 * NO_WAIT)
         nudger = Nudger()
-        assert cost_of(nudger) < 0.1
+        assert cost_of(nudger) < NO_WAIT
         connected, _address = mute.accept()
         with connected:
-            assert cost_of(nudger) < 0.1
-            deadline = time.monotonic() + 10
-            while not nudger._down and time.monotonic() < deadline:
-                time.sleep(0.01)
-            assert nudger._down
+            assert cost_of(nudger) < NO_WAIT
+            until(lambda: nudger._down)
 
 
 @pytest.mark.django_db
