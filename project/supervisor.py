@@ -21,8 +21,8 @@ from honcho.printer import Message, Printer
 
 from project.keeper import die_with_parent
 
-GRACE = 10.0  # seconds between asking to stop and killing
-RESTART_AFTER = 1.0  # seconds
+GRACE = 10.0  # not tunable: seconds between asking to stop and killing; development
+RESTART_AFTER = 1.0  # not tunable: seconds; development
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

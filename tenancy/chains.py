@@ -36,7 +36,6 @@ from tenancy.transactions import Chain, atomic, chain_of, emit
 
 logger = logging.getLogger(__name__)
 
-_ROWS = 2000  # that are read at once
 _MOMENT = "%Y%m%dT%H%M%SZ"
 
 
@@ -111,7 +110,7 @@ def _lines(chain: Chain, **only: Any) -> Generator[Line, None, None]:
     beside = chain.personal._default_manager.filter(event_id=OuterRef("pk"))
     part = Subquery(beside.values(part=JSONObject(salt="salt", data="data")), output_field=JSONField())
     rows = chain.events._default_manager.filter(**only).annotate(part=part).order_by("seq")
-    for event in rows.iterator(chunk_size=_ROWS):
+    for event in rows.iterator(chunk_size=settings.THRESHOLDS.retention.READ_ROWS):
         yield Line(event.body(), event.hash, event.part)
 
 

@@ -28,7 +28,7 @@ from tenancy.wake import wake
 logger = logging.getLogger(__name__)
 
 SWEEPER = Actor.system("sweep")
-_ADVISORY_CLASS = 7101
+_ADVISORY_CLASS = 7101  # not tunable: a name, among advisory locks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from django.db import transaction
 
 from tenancy.models import Domain, Tenant
 
-_REMEMBERED = 20_000
 _cache: TTLCache[str, Tenant | None] = TTLCache(
-    maxsize=_REMEMBERED, ttl=settings.THRESHOLDS.access.HOST_CACHE_SECONDS
+    maxsize=settings.THRESHOLDS.access.HOSTS_REMEMBERED, ttl=settings.THRESHOLDS.access.HOST_CACHE_SECONDS
 )
 _lock = Lock()
 

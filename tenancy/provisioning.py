@@ -41,14 +41,9 @@ from tenancy.states import TenantState
 
 logger = logging.getLogger(__name__)
 
-LOCK_TIMEOUT_MS = 5_000
-TRIES = 3
-HANDFUL = 4  # tenants; up to that many are migrated in this process, for a new one takes a second to start
-KEPT_TEMPLATES = 3  # a rolling deploy and a rollback each find their own
-
-_ADVISORY_CLASS = 7102
-_SPARES, _MIGRATE = 1, 2
-_LONGEST = 63  # bytes; PostgreSQL cuts longer names off
+_ADVISORY_CLASS = 7102  # not tunable: a name, among advisory locks
+_SPARES, _MIGRATE = 1, 2  # not tunable: names, as above
+_LONGEST = 63  # not tunable: bytes; PostgreSQL cuts longer names off
 _OURS = "^(template|spare)_[0-9a-f]{16}$"
 _PLACEHOLDER = "the_tenants_schema_5d1c0f9e"
 
@@ -228,7 +223,8 @@ def _make_template(*, now: datetime) -> None:
         _drop(scratch)
     if dump:
         SchemaTemplate.objects.create(leaf_hash=current, sql=plain_sql(dump, scratch), created_at=now)
-        kept = SchemaTemplate.objects.order_by("-created_at").values("pk")[:KEPT_TEMPLATES]
+        most = settings.THRESHOLDS.provisioning.KEPT_TEMPLATES
+        kept = SchemaTemplate.objects.order_by("-created_at").values("pk")[:most]
         SchemaTemplate.objects.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
 
 
@@ -341,15 +337,16 @@ def migrate_schema(schema: str, options: Mapping[str, Any], *, stores: bool) -> 
 
     Raises what the migration raises.
     """
-    for attempt in range(1, TRIES + 1):
+    tries = settings.THRESHOLDS.provisioning.LOCK_TRIES
+    for attempt in range(1, tries + 1):
         try:
-            with _lock_timeout(LOCK_TIMEOUT_MS):
+            with _lock_timeout(settings.THRESHOLDS.provisioning.LOCK_TIMEOUT_MS):
                 run_migrations(schema, **options)
             break
         except OperationalError as error:
-            if attempt == TRIES or not isinstance(error.__cause__, LockNotAvailable):
+            if attempt == tries or not isinstance(error.__cause__, LockNotAvailable):
                 raise
-            logger.warning("%s: a lock is held, try %s of %s", schema, attempt, TRIES)
+            logger.warning("%s: a lock is held, try %s of %s", schema, attempt, tries)
     if stores:
         record(schema, current=True)
 
@@ -361,7 +358,7 @@ def migrate_all(
 
     More than a handful go to `jobs` processes. Each is recorded on its own: a run that was cut goes on where it was.
     """
-    if jobs <= 1 or len(names) <= HANDFUL:
+    if jobs <= 1 or len(names) <= settings.THRESHOLDS.provisioning.IN_PROCESS:
         for name in names:
             yield name, _try(name, options, stores)
         return

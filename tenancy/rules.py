@@ -24,7 +24,7 @@ def backoff_seconds(attempts: int, *, base: float, cap: float, jitter: float = 1
 
     With a random `jitter` this is full jitter; with 1.0 it is the upper bound.
     """
-    return jitter * min(cap, base * 2.0 ** min(attempts - 1, 30))
+    return jitter * min(cap, base * 2.0 ** min(attempts - 1, 30))  # not tunable: doubled, and no overflow
 
 
 def quiet_until(now: datetime, *, start: time, end: time, zone: tzinfo) -> datetime | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db import models
@@ -12,9 +13,6 @@ from django.utils import timezone
 from tenancy.context import connection
 from tenancy.models import Session
 from tenancy.rules import secret_digest
-
-SEEN_EVERY = timedelta(minutes=5)
-"""How exact `seen_at` is: a browser that is at work writes no row with each request."""
 
 RECORDS = "account_authentication_methods"
 """Where allauth keeps how somebody signed in."""
@@ -59,7 +57,7 @@ class SessionStore(DatabaseStore):
             self._session_key = None
             return None
         self._began = session.created_at
-        if now - session.seen_at >= SEEN_EVERY:
+        if now - session.seen_at >= timedelta(minutes=settings.THRESHOLDS.access.SEEN_EVERY_MINUTES):
             self._here().update(seen_at=now, **self._seen())
         return session
 

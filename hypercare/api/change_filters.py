@@ -9,7 +9,7 @@ from hypercare.services import waits_for_vote_of
 from hypercare.states import ChangeState, ChangeType, Severity
 from tenancy.web.authentication import actor_of
 
-MOST = 2**31 - 1
+MOST = 2**31 - 1  # not tunable: an integer
 
 
 class ChangeFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types

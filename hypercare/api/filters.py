@@ -12,7 +12,7 @@ from hypercare.states import IncidentState, IncidentType, Severity, WorkItemKind
 from tenancy.journal.models import Event
 from tenancy.web.authentication import actor_of
 
-MOST = 2**63 - 1
+MOST = 2**63 - 1  # not tunable: a bigint
 
 
 class _AnyCaseField(MultipleChoiceField):  # type: ignore[misc]  # django_filters has no types

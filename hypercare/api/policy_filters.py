@@ -10,7 +10,7 @@ from django.db.models.fields.json import KT
 from hypercare.api.search_filters import SearchFilter
 from hypercare.models import Calendar, CalendarVersion, Policy, PolicyTarget
 
-LONGEST_ZONE = 60
+LONGEST_ZONE = 60  # not tunable: the column's width
 
 
 class PolicyFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types

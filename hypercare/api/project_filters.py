@@ -7,7 +7,7 @@ from hypercare.api.search_filters import SearchFilter
 from hypercare.models import Program, Project, ProjectMember
 from hypercare.states import SupportLevel
 
-LONGEST_CODE = 20
+LONGEST_CODE = 20  # not tunable: the column's width
 
 
 class ProgramFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types

@@ -7,7 +7,7 @@ from django.db.models import Func, QuerySet, TextField
 
 from hypercare.rules import fold
 
-LONGEST_SEARCH = 200
+LONGEST_SEARCH = 200  # not tunable: of the API, as its schema says
 
 
 class Folded(Func):

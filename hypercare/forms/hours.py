@@ -14,15 +14,15 @@ from django.utils.translation import gettext_lazy as _
 
 from hypercare.rules import LONGEST_MINUTES
 
-YEARS = range(2000, 2101)
-LONGEST_TEXT = 20_000
-LONGEST_HOURS = 200
+YEARS = range(2000, 2101)  # not tunable: what a calendar covers
+LONGEST_TEXT = 20_000  # not tunable: of a form field
+LONGEST_HOURS = 200  # not tunable: of a form field
 _LENGTH = re.compile(r"(?P<hours>[0-9]{1,5}):(?P<minutes>[0-5][0-9])|(?P<only>[0-9]{1,7})")
 _INTERVAL = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*[-–]\s*([0-9]{1,2}):([0-9]{2})")
 _DAY = re.compile(
     r"(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2})|(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})"
 )
-_SHOWN = 40  # characters of what somebody wrote, in a message about it
+_SHOWN = 40  # not tunable: characters of what somebody wrote, in a message about it
 Intervals = list[list[str]]
 
 
@@ -154,9 +154,9 @@ class LinesField(forms.CharField):
         raise NotImplementedError
 
 
-MOST_SAID = 20
+MOST_SAID = 20  # not tunable: lines of one message
 """So many lines at fault are told at once."""
-LONGEST_DAY_NAME = 120
+LONGEST_DAY_NAME = 120  # not tunable: of the format
 
 
 class NamedDaysField(LinesField):

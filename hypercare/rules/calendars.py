@@ -17,8 +17,8 @@ from hypercare.errors import Unreachable
 
 ZERO = timedelta(0)
 DAY = timedelta(days=1)
-DAY_MINUTES = 24 * 60
-FAR_YEARS = 60
+DAY_MINUTES = 24 * 60  # not tunable: a day
+FAR_YEARS = 60  # not tunable: where a search ends that finds nothing
 """So far ahead is a moment looked for."""
 
 Span = tuple[int, int]
@@ -108,7 +108,7 @@ class Hours:
         """When the wall clock first shows that minute of `day`, or a later one, in UTC."""
         days, minutes = divmod(minute, DAY_MINUTES)
         wall = datetime.combine(day + timedelta(days), datetime.min.time(), self.zone)
-        wall = wall.replace(hour=minutes // 60, minute=minutes % 60)
+        wall = wall.replace(hour=minutes // 60, minute=minutes % 60)  # not tunable: an hour
         while (moment := wall.astimezone(UTC)).astimezone(self.zone) != wall:
             wall += timedelta(minutes=1)  # the clocks go forward over it
         return moment
@@ -168,18 +168,18 @@ def _spans(intervals: Iterable[Sequence[str]]) -> tuple[Span, ...]:
 
 
 def _minute(time: str) -> int:
-    return int(time[:2]) * 60 + int(time[3:])
+    return int(time[:2]) * 60 + int(time[3:])  # not tunable: an hour
 
 
 # ---- what people write ------------------------------------------------------------------------------------------
 
-MOST_DAYS = 500
+MOST_DAYS = 500  # not tunable: of the format
 """So many days may be closed, and so many be special."""
-MOST_INTERVALS = 12
+MOST_INTERVALS = 12  # not tunable: of the format
 """So many intervals may one day have."""
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00", re.ASCII)
-_FIRST, _LAST = date(2000, 1, 1), date(2100, 12, 31)
-LONGEST_DAY_NAME = 120
+_FIRST, _LAST = date(2000, 1, 1), date(2100, 12, 31)  # not tunable: what a calendar covers
+LONGEST_DAY_NAME = 120  # not tunable: of the format
 _FIELDS = ("time_zone", "weekly", "country", "subdivision", "closed", "names", "special")
 Faults = dict[str, list[str | Promise]]
 

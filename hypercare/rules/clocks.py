@@ -10,7 +10,7 @@ from hypercare.rules.calendars import Hours
 from hypercare.states import CLOCK_MOVES, ClockEventKind, ClockPhase
 
 ZERO = timedelta(0)
-OVER = 100
+OVER = 100  # not tunable: percent
 """The percentage at which a clock is breached."""
 
 

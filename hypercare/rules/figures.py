@@ -35,12 +35,12 @@ def _begins(day: date, zone: tzinfo) -> datetime:
 
 def share(part: int, whole: int) -> float | None:
     """`part` of `whole` as a fraction of 1, to four places; None of nothing: nothing measured is not zero."""
-    return round(part / whole, 4) if whole else None
+    return round(part / whole, 4) if whole else None  # not tunable: digits
 
 
 def hours(duration: timedelta | None) -> float | None:
     """`duration` in hours, to two places; None stays None: nothing measured is not zero."""
-    return None if duration is None else round(duration / timedelta(hours=1), 2)
+    return None if duration is None else round(duration / timedelta(hours=1), 2)  # not tunable: digits
 
 
 def days_since_go_live(go_live_at: datetime | None, now: datetime, zone: tzinfo) -> int | None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hypercare.states import ClockKind, Severity
 
-LONGEST_MINUTES = 365 * 24 * 60
+LONGEST_MINUTES = 365 * 24 * 60  # not tunable: of the format
 """A year, as round-the-clock minutes."""
 
 

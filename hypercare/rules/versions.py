@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-LARGEST = 999_999_999
+LARGEST = 999_999_999  # not tunable: nine digits, what an ETag takes
 
 
 def fingerprint(*values: object) -> int:

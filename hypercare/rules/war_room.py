@@ -64,7 +64,7 @@ def worst_first(standing: Standing, now: datetime) -> tuple[int, str, datetime, 
     """
     due_at = standing.next_due_at or _NEVER
     is_late = due_at <= now
-    place = 0 if is_late else 1 if standing.due else 2
+    place = 0 if is_late else 1 if standing.due else 2  # not tunable: an order
     return place, standing.severity if is_late else "", due_at, standing.severity, standing.number
 
 

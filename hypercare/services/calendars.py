@@ -24,8 +24,8 @@ from tenancy.permissions import require
 from tenancy.services import guards
 from tenancy.transactions import atomic, emit
 
-LONGEST_NAME = 120
-FAR = timedelta(days=3653)
+LONGEST_NAME = 120  # not tunable: the column's width
+FAR = timedelta(days=3653)  # not tunable: ten years, the longest of all thresholds
 """A target that takes longer than this, ten years, counts as never reached."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     Aggregate,
@@ -31,13 +32,6 @@ from hypercare.rules import hours, last_days, last_weeks, share, week_began
 from hypercare.states import OPEN_STATES, ClockEventKind, ClockKind, Severity
 from tenancy.actors import Actor
 from tenancy.permissions import require
-
-AVERAGE_OVER = timedelta(days=30)
-"""The window of averages and percentiles: the source's, for its average."""
-DAYS = 30
-"""Days of the series by day, today included: as far back as the averages go."""
-WEEKS = 8
-"""Weeks of the series by week, this one included: as long as a hypercare usually lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +171,7 @@ def metrics(*, project: Project, by: Actor, now: datetime) -> Metrics:
     )
 
 
-_PERCENTILES = (0.5, 0.9)
+_PERCENTILES = (0.5, 0.9)  # not tunable: p50 and p90, as they are called
 
 
 class _PercentileCont(Aggregate):
@@ -205,7 +199,12 @@ def _figures(project: Project, now: datetime) -> dict[str, Any]:
     }
     for clock in ClockKind:
         end = FULFILLED_AT[clock]
-        recent = Q(**{f"{end}__gt": now - AVERAGE_OVER, f"{end}__lte": now})
+        recent = Q(
+            **{
+                f"{end}__gt": now - timedelta(days=settings.THRESHOLDS.hypercare.AVERAGE_DAYS),
+                f"{end}__lte": now,
+            }
+        )
         wall = ExpressionWrapper(F(end) - F("created_at"), output_field=DurationField())
         wanted |= {
             f"{clock}_count": Count("pk", filter=recent),
@@ -235,7 +234,7 @@ def _place(of: Any, begins: Collection[datetime]) -> Func:
 
 def _flow(project: Project, now: datetime) -> tuple[list[Day], Reopened]:
     """By the events of the resolution clocks: unlike the incidents' columns, they keep every resolution."""
-    days = last_days(now, project.time_zone, DAYS)
+    days = last_days(now, project.time_zone, settings.THRESHOLDS.hypercare.SERIES_DAYS)
     undone = ClockEvent.objects.filter(
         incident=OuterRef("incident"),
         clock=OuterRef("clock"),
@@ -263,7 +262,7 @@ def _flow(project: Project, now: datetime) -> tuple[list[Day], Reopened]:
 
 
 def _breach_rate(project: Project, now: datetime) -> list[Week]:
-    weeks = last_weeks(now, project.time_zone, WEEKS)
+    weeks = last_weeks(now, project.time_zone, settings.THRESHOLDS.hypercare.SERIES_WEEKS)
     response, resolution = (_kept(project, clock, weeks, now) for clock in ClockKind)
     return [Week(week, response[place], resolution[place]) for place, week in enumerate(weeks, start=1)]
 

@@ -22,13 +22,7 @@ T = TypeVar("T")
 
 ZIP, OLD_EXCEL, UTF_16 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (b"\xff\xfe", b"\xfe\xff")
 DELIMITERS = ";,\t"
-MOST_COLUMNS = 50
-LAST_ROW = 1_048_576
-UNPACKED = 10
-"""A workbook may be this many times as large unpacked as a file may be: text packs well, a bomb packs better."""
-
-TOLD = 50
-"""Refused rows that are told; who has more has another sheet in mind."""
+LAST_ROW = 1_048_576  # not tunable: of a workbook
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +138,10 @@ def refuse_lines(refused: Sequence[object]) -> Invalid:
 
 
 def _refused(*why: object) -> Invalid:
-    more = len(why) - TOLD
+    told = settings.THRESHOLDS.sheets.MOST_FAULTS
+    more = len(why) - told
     rest = [_("And %(count)d more.") % {"count": more}] if more > 0 else []
-    return Invalid(_("Nothing is brought in."), fields={"file": [*why[:TOLD], *rest]})
+    return Invalid(_("Nothing is brought in."), fields={"file": [*why[:told], *rest]})
 
 
 def _placed(heads: Sequence[str], columns: Sequence[Column]) -> tuple[dict[str, int], list[str]]:
@@ -179,7 +174,7 @@ def _of_text(content: bytes) -> Iterator[list[str]]:
     delimiter = max(DELIMITERS, key=first.count)
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-            yield [cell.strip() for cell in row[:MOST_COLUMNS]]
+            yield [cell.strip() for cell in row[: settings.THRESHOLDS.sheets.MOST_COLUMNS]]
     except csv.Error as error:
         raise _refused(_("This is neither CSV nor XLSX.")) from error
 
@@ -204,11 +199,13 @@ def _of_workbook(content: bytes) -> Iterator[list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             unpacked = sum(member.file_size for member in packed.infolist())
-        if unpacked > UNPACKED * limits.MOST_BYTES:
+        if unpacked > settings.THRESHOLDS.sheets.UNPACKED * limits.MOST_BYTES:
             raise _refused(_("The workbook is too large once unpacked."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         # A workbook numbers its rows, and may lie: no row is beyond the last that there can be.
-        rows = book.worksheets[0].iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS, values_only=True)
+        rows = book.worksheets[0].iter_rows(
+            max_row=LAST_ROW, max_col=settings.THRESHOLDS.sheets.MOST_COLUMNS, values_only=True
+        )
         for row in rows:
             yield [_text(cell) for cell in row] if any(cell is not None for cell in row) else []
     except Refusal:

@@ -27,10 +27,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from observability.mail import one_line
 from tenancy.deliveries import Busy, Rejected, Unsure
 
-_READ = 4096  # bytes of an answer that are looked at
-_QUOTED = 200  # characters of it that an error repeats
-_OK, _REDIRECT, _REFUSED = 200, 300, 400
-_V6, _GLOBAL_UNICAST = 6, ip_network("2000::/3")  # RFC 4291: all that is routed in the world
+_OK, _REDIRECT, _REFUSED = 200, 300, 400  # not tunable: HTTP
+_V6, _GLOBAL_UNICAST = 6, ip_network("2000::/3")  # not tunable: RFC 4291: all that is routed in the world
 _COME_BACK = frozenset({429, 503})
 _NOT_HEARD = frozenset({502, 504})  # a gateway that did not hear from the server behind it
 
@@ -115,8 +113,9 @@ def judge(answer: Answer, *, final: frozenset[int], now: datetime) -> None:
     if answer.status in _NOT_HEARD:
         raise Unsure(str(answer))
     if _REDIRECT <= answer.status < _REFUSED:
+        where = answer.headers.get("Location", "")[: settings.THRESHOLDS.delivery.QUOTED]
         raise Failed(
-            f"{answer.host} answered {answer.status}, a redirect to {answer.headers.get('Location', '')[:_QUOTED]!r}:"
+            f"{answer.host} answered {answer.status}, a redirect to {where!r}:"
             " redirects are not followed, the endpoint has to name the final address"
         )
     raise Failed(str(answer))
@@ -155,10 +154,10 @@ def _host(url: str) -> str:
 def _beginning(response: requests.Response) -> str:
     """What the body begins with. One that breaks off does not matter: the status is known."""
     try:
-        read: bytes = response.raw.read(_READ, decode_content=False)
+        read: bytes = response.raw.read(settings.THRESHOLDS.delivery.ANSWER_BYTES, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError):
         return ""
-    return one_line(read.decode(errors="replace"))[:_QUOTED]
+    return one_line(read.decode(errors="replace"))[: settings.THRESHOLDS.delivery.QUOTED]
 
 
 def _why(error: requests.RequestException) -> str:

@@ -17,8 +17,8 @@ from observability.mail import one_line
 from tenancy.deliveries import Audience, Form, Mail, Rejected, Unsure
 from tenancy.models import Delivery, User
 
-_PERMANENT = 500
-_OK = 250
+_PERMANENT = 500  # not tunable: SMTP
+_OK = 250  # not tunable: SMTP
 
 
 class EmailChannel:

@@ -15,7 +15,7 @@ from observability.channels.egress import Egress, judge
 from tenancy.deliveries import Audience, Form, Page
 from tenancy.models import Delivery
 
-_LONGEST_SUMMARY = 1024
+_LONGEST_SUMMARY = 1024  # not tunable: PagerDuty's own bound
 _INVALID = frozenset({400})
 
 

@@ -22,12 +22,9 @@ from tenancy.deliveries import Audience, Busy, Card, Chat, Form, Rejected, Unsur
 from tenancy.models import Delivery, Endpoint
 
 # Slack's own limits, in characters.
-_HEADER, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10
-_PAGE = 200  # messages asked for at once
-_SKEW_SECONDS = 60  # how far our clock may be ahead of Slack's
+_HEADER, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10  # not tunable: Slack's own bounds of a block
 _EVENT = "hypercare_delivery"
-_THREADS_LAST = timedelta(days=2)  # how far back the beginning of a thread is looked for
-_OK, _BROKEN = 200, 500
+_OK, _BROKEN = 200, 500  # not tunable: HTTP
 
 _GONE = frozenset({"channel_not_found", "is_archived"})
 _UNFIT = frozenset(
@@ -135,7 +132,7 @@ class _Slack:
 
     def find(self, key: str, *, since: datetime, root: str) -> str:
         """The `ts` of the message that carries `key`, or nothing. It may be in the thread or have begun one."""
-        oldest = f"{since.timestamp() - _SKEW_SECONDS:.6f}"
+        oldest = f"{since.timestamp() - settings.THRESHOLDS.delivery.SLACK_SKEW_SECONDS:.6f}"
         for message in self._replies(root, oldest) if root else ():
             if _payload(message).get("key") == key:
                 return str(message["ts"])
@@ -146,7 +143,8 @@ class _Slack:
 
     def find_root(self, subject: str, *, since: datetime) -> str:
         """The `ts` of the first message about `subject` of the last days, or nothing."""
-        oldest = f"{(since - _THREADS_LAST).timestamp():.6f}"
+        lasts = timedelta(days=settings.THRESHOLDS.delivery.SLACK_THREAD_DAYS)
+        oldest = f"{(since - lasts).timestamp():.6f}"
         about = [
             str(message["ts"])
             for message in self._all(self._web.conversations_history, oldest=oldest)
@@ -203,7 +201,7 @@ class _Slack:
                 verb,
                 channel=self._channel,
                 include_all_metadata=True,
-                limit=_PAGE,
+                limit=settings.THRESHOLDS.delivery.SLACK_PAGE,
                 cursor=cursor,
                 **arguments,
             )

@@ -1,8 +1,8 @@
 """Every number that can be tuned: what it is here, and who said so. It is read; the environment sets it."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, fields, is_dataclass
-from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -31,6 +31,38 @@ UNITS = {
 }
 
 
+FACTS = {
+    "action": _("does"),
+    "alarm": _("alarm"),
+    "baseline": _("against"),
+    "channels": _("told on"),
+    "definition": _("is"),
+    "escalate_to": _("later also"),
+    "guards": _("guards"),
+    "metric": _("measures"),
+    "owner": _("owner"),
+    "rate": _("rate"),
+    "runbook": _("runbook"),
+    "scope": _("of"),
+    "severity": _("severity"),
+    "target_open": _("ends excluded"),
+    "then": _("then"),
+    "unit": _("unit"),
+    # numbers that stand elsewhere
+    "ABOVE": _("more than"),
+    "AT_LEAST": _("at least"),
+    "WINDOW_MINUTES": _("over"),
+}
+
+
+class Fact(NamedTuple):
+    """What is named beside an entry's numbers: a word for people, or (`is_code`) the name of something else."""
+
+    what: Any
+    text: str
+    is_code: bool
+
+
 class Number(NamedTuple):
     """One threshold, spelled as the environment spells it."""
 
@@ -43,34 +75,37 @@ class Number(NamedTuple):
     overridden: bool
 
 
-def groups(thresholds: Any) -> Iterator[tuple[str, list[Number]]]:
+class Entry(NamedTuple):
+    """A group's numbers; or an alarm, a trigger, a rule by its name, with what it names beside its numbers."""
+
+    name: str
+    facts: list[Fact]
+    numbers: list[Number]
+
+
+def groups(thresholds: Any) -> Iterator[tuple[str, list[Entry]]]:
     """All thresholds, group by group, in the order in which they are declared."""
-    for group in fields(thresholds):
-        numbers = getattr(thresholds, group.name)
-        if is_dataclass(numbers):
-            yield (
-                group.name,
-                [
-                    Number(
-                        number.name,
-                        _spelled(getattr(numbers, number.name)),
-                        _spelled(number.default),
-                        UNITS.get(number.metadata["unit"], number.metadata["unit"]),
-                        gettext(number.metadata["meaning"]),
-                        f"THRESHOLD_{group.name.upper()}_{number.name}",
-                        f"{group.name}.{number.name}" in thresholds.overridden,
-                    )
-                    for number in fields(numbers)
-                ],
-            )
+    for group, entries in groupby(thresholds.listing(), key=attrgetter("group")):
+        yield group, [Entry(one.name, _facts(one), [_number(row) for row in one.rows]) for one in entries]
 
 
-def _spelled(value: Any) -> str:
-    if is_dataclass(value) and not isinstance(value, type):
-        return _spelled(astuple(value))
-    if isinstance(value, tuple):
-        return ",".join(map(_spelled, value))
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+def _facts(entry: Any) -> list[Fact]:
+    return [
+        Fact(FACTS.get(what, what), gettext(text) if what == "definition" else text, what != "definition")
+        for what, text in entry.facts
+    ]
+
+
+def _number(row: Any) -> Number:
+    return Number(
+        name=row.name,
+        value=row.value,
+        default=row.default,
+        unit=UNITS.get(row.unit, row.unit),
+        meaning=gettext(row.meaning),
+        variable=row.variable,
+        overridden=row.overridden,
+    )
 
 
 def show_thresholds(request: HttpRequest) -> TemplateResponse:

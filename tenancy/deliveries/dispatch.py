@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 DISPATCHER = Actor.system("dispatch")
 DISABLED, MOOT = "endpoint.disabled", "delivery.moot"
-_ADVISORY_CLASS = 7102
+_ADVISORY_CLASS = 7102  # not tunable: a name, among advisory locks
 _DIED = "the sender died while sending"
 _ENDPOINT = "endpoint:"
 

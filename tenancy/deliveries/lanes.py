@@ -15,8 +15,6 @@ from django.conf import settings
 from tenancy.deliveries.messages import Audience, Channel, Content, Form, Moot, Rejected
 from tenancy.models import Delivery
 
-_STRIKES = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -71,7 +69,11 @@ class Lanes:
     def blocked(self, row: Delivery) -> bool:
         """Whether the recipient fails; what is claimed after that has waited, and is tried."""
         failed = self._failures.get(row.recipient, [])
-        return len(failed) >= _STRIKES and row.leased_until is not None and row.leased_until <= failed[-1]
+        return (
+            len(failed) >= settings.THRESHOLDS.delivery.STRIKES
+            and row.leased_until is not None
+            and row.leased_until <= failed[-1]
+        )
 
     def busy(self) -> list[str]:
         """The recipients that are being sent to."""

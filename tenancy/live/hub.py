@@ -19,7 +19,7 @@ from django.db import Error as DatabaseAway
 from redis.exceptions import RedisError
 
 from tenancy.live.changes import Change, event
-from tenancy.live.publishing import CHANNEL, TIMEOUT_SECONDS
+from tenancy.live.publishing import CHANNEL
 from tenancy.live.reading import Gone, Reader
 from tenancy.live.tickets import Ticket
 
@@ -243,7 +243,10 @@ class Hub:
 
     async def _hear(self) -> None:
         client = redis.asyncio.Redis.from_url(
-            self._url, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=None, socket_keepalive=True
+            self._url,
+            socket_connect_timeout=settings.THRESHOLDS.stream.PUBLISH_TIMEOUT_SECONDS,
+            socket_timeout=None,
+            socket_keepalive=True,
         )
         async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
             await subscription.subscribe(CHANNEL)

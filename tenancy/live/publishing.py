@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 
 import redis
+from django.conf import settings
 from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -24,8 +25,6 @@ from tenancy.transactions import Emitted
 logger = logging.getLogger(__name__)
 
 CHANNEL = "hypercare:journal"
-TIMEOUT_SECONDS = 1
-REST_SECONDS = 1  # after a failure
 
 Publish = Callable[[str, int], None]
 _slot: list[Publish] = []
@@ -85,7 +84,7 @@ class Publisher:
                 self._send(reached)
             except Exception as error:  # whatever the library raises: nothing depends on it
                 self._broken(error)
-                time.sleep(REST_SECONDS)
+                time.sleep(settings.THRESHOLDS.stream.PUBLISH_REST_SECONDS)
             else:
                 self._mended()
 
@@ -93,8 +92,8 @@ class Publisher:
         if self._client is None:
             self._client = redis.Redis.from_url(
                 self._url,
-                socket_connect_timeout=TIMEOUT_SECONDS,
-                socket_timeout=TIMEOUT_SECONDS,
+                socket_connect_timeout=settings.THRESHOLDS.stream.PUBLISH_TIMEOUT_SECONDS,
+                socket_timeout=settings.THRESHOLDS.stream.PUBLISH_TIMEOUT_SECONDS,
                 retry=Retry(NoBackoff(), 0),
             )
         self._client.publish(CHANNEL, json.dumps(reached))

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core import signing
 
 _SALT = "tenancy.live.ticket"
-_UUID = 16  # bytes
+_UUID = 16  # not tunable: bytes of a UUID
 
 
 class Refused(Exception):

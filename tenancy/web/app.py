@@ -57,7 +57,7 @@ def built(folder: Path) -> Build | None:
     return _read(manifest, written)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # not tunable: a build and the one before
 def _read(manifest: Path, written: int) -> Build:
     chunks: dict[str, Any] = json.loads(manifest.read_text())
     entry = chunks[ENTRY]

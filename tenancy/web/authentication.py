@@ -24,6 +24,7 @@ _TOKEN = re.compile(r"hc_([a-z0-9]{4,16})_[A-Za-z0-9_-]{20,100}")
 class Scoped(HttpRequest):
     """What a request is after our middlewares, for type checkers."""
 
+    request_id: str
     tenant: Tenant
     actor: Actor | None
     access: Actor | Denied | None

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from django.conf import settings
 from django.http import HttpRequest
 
-LONGEST_AGENT = 200
+LONGEST_AGENT = 200  # not tunable: the column's width
 
 
 def address_of(request: HttpRequest) -> str | None:

@@ -29,7 +29,7 @@ ANY = "*"
 _TAG = r'(?:W/)?"[!\x23-\x7e\x80-\xff]*"'  # RFC 9110, 8.8.3
 _TAGS = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _VERSION = re.compile(r'"([1-9][0-9]{0,9})(?:\.[0-9a-f]+)?"', re.ASCII)
-_DIGEST = 12  # hex digits
+_DIGEST = 12  # not tunable: hex digits of an ETag
 
 
 class HasVersion(Protocol):

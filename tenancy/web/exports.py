@@ -40,8 +40,6 @@ from tenancy.web.negotiation import CsvRenderer, XlsxRenderer
 from tenancy.web.pagination import Order
 
 ACTION = "export"
-IN_MEMORY = 1024 * 1024  # bytes of a file that is not yet on disk
-CHUNK = 500  # rows read and written at a time
 
 Cell = str | int | float | Decimal | bool | date | datetime | None
 Column = tuple[tuple[str, ...], "serializers.Field[Any, Any, Any, Any]"]
@@ -99,7 +97,9 @@ def file_of(
         raise Invalid(text, code="too_many_rows", fields={"format": [text]})
     renderer = RENDERERS[kind]
     with ExitStack() as until_written:
-        file: IO[bytes] = until_written.enter_context(SpooledTemporaryFile(IN_MEMORY))
+        file: IO[bytes] = until_written.enter_context(
+            SpooledTemporaryFile(settings.THRESHOLDS.api.EXPORT_MEMORY_BYTES)
+        )
         WRITERS[kind](file, columns, _in_chunks(rows[:most], lines))
         until_written.pop_all()  # from here on it is the answer's to close
     file.seek(0)
@@ -110,8 +110,9 @@ def file_of(
 def _in_chunks(
     rows: "QuerySet[Any]", lines: Callable[[Sequence[Any]], Iterable[Sequence[Cell]]]
 ) -> Iterator[Sequence[Cell]]:
-    read = rows.iterator(chunk_size=CHUNK)
-    while chunk := [*islice(read, CHUNK)]:
+    size = settings.THRESHOLDS.api.EXPORT_CHUNK_ROWS
+    read = rows.iterator(chunk_size=size)
+    while chunk := [*islice(read, size)]:
         yield from lines(chunk)
 
 
@@ -177,9 +178,9 @@ def safe(text: str) -> str:
 
 # ---- XLSX ---------------------------------------------------------------------------------------------------------
 
-_FIRST_YEAR = 1900  # of a spreadsheet's calendar
-_EXACT = 2**53  # whole numbers beyond it are no longer exact in a spreadsheet
-_LONGEST = 32_767  # characters of a cell
+_FIRST_YEAR = 1900  # not tunable: of a spreadsheet's calendar
+_EXACT = 2**53  # not tunable: whole numbers beyond it are no longer exact in a spreadsheet
+_LONGEST = 32_767  # not tunable: characters of a cell
 _NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")  # XlsxWriter escapes the control characters
 
 

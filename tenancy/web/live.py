@@ -32,7 +32,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 PATH: Final = "/api/v1/events"
 MEDIA_TYPE: Final = "text/event-stream"
-RETRY_SECONDS: Final = 5
 _HEADERS = {
     "Content-Type": MEDIA_TYPE,
     "Cache-Control": "no-store",
@@ -97,7 +96,11 @@ class Events:
         except Full:
             detail = _("Too many streams are open. Please try again in a moment.")
             return problem(
-                request, 503, "too_many_streams", detail, headers={"Retry-After": str(RETRY_SECONDS)}
+                request,
+                503,
+                "too_many_streams",
+                detail,
+                headers={"Retry-After": str(settings.THRESHOLDS.stream.RETRY_SECONDS)},
             )
         return HttpResponse(headers=_HEADERS)
 

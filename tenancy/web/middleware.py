@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 from tenancy import hosts
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC, enter, entering, leave, request_id
+from tenancy.logs import current_request
 from tenancy.models import Tenant
 from tenancy.sessions import Client, SessionStore
 from tenancy.states import TenantState
@@ -28,7 +29,6 @@ from tenancy.web.problems import answer, database_problem
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-SUSPENDED_RETRY_SECONDS = 3600
 
 
 class RequestIdMiddleware:
@@ -40,11 +40,13 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "")
         this = given if _SAFE_ID.fullmatch(given) else str(uuid7())
-        token = request_id.set(this)
+        cast(Scoped, request).request_id = this
+        token, outer = request_id.set(this), current_request.set(request)
         try:
             response = self.get_response(request)
         finally:
             request_id.reset(token)
+            current_request.reset(outer)
         response["X-Request-ID"] = this
         return response
 
@@ -103,7 +105,7 @@ class TenantMiddleware:
             detail = _(
                 "This workspace is paused. Nothing is lost; please ask your contact when it opens again."
             )
-            headers = {"Retry-After": str(SUSPENDED_RETRY_SECONDS)}
+            headers = {"Retry-After": str(settings.THRESHOLDS.api.SUSPENDED_RETRY_SECONDS)}
             return answer(request, 503, "tenant_suspended", detail, headers=headers)
         if _has_nul(request):
             return answer(request, 400, "nul_character", _("The request holds a NUL character."))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import F, Field, Model, Q, QuerySet
 from django.utils.encoding import escape_uri_path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         APIView,
     )  # which itself imports the defaults of settings, this one among them
 
-_LONGEST = 2000  # characters of a cursor
+_LONGEST = 2000  # not tunable: characters of a cursor, which is ours
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,9 @@ class CursorPagination(pagination.CursorPagination):
     that is none or belongs to another ordering.
     """
 
-    page_size = 50
+    page_size = settings.THRESHOLDS.api.PAGE_ROWS
     page_size_query_param = "page_size"
-    max_page_size = 200
+    max_page_size = settings.THRESHOLDS.api.MOST_PAGE_ROWS
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None

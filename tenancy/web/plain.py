@@ -13,6 +13,7 @@ from functools import cache, cached_property, lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, TypeVar, cast
 
+from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import Field, Model, QuerySet
@@ -144,7 +145,9 @@ def _by_keys(kind: type[PlainSerializer[Any]]) -> tuple[tuple[str, ...], Stateme
     return columns, Statement(lambda keys: rows.filter(pk__in=one_of(keys)).values_list(*columns), "keys")
 
 
-@lru_cache(maxsize=1000)  # of each list: its orders, sizes and directions that were asked for
+@lru_cache(
+    maxsize=settings.THRESHOLDS.api.LISTS_REMEMBERED
+)  # of each list: its orders, sizes and directions that were asked for
 def _of_window(  # noqa: PLR0917  # all of it is the key of the cache
     kind: type[PlainSerializer[Any]],
     source: Source,

@@ -45,9 +45,6 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 API = "/api/"
-AWAY_RETRY_SECONDS = 5
-BUSY_RETRY_SECONDS = 1
-MOST_ERRORS = 100  # that one answer names: a large body of nothing but faults makes no larger answer
 
 TITLES = {
     400: _("The request is wrong"),
@@ -114,7 +111,7 @@ def problem(
         "detail": str(detail),
         "instance": quote(request.path, safe="/~:@!$&'()*+,;=-._", errors="replace"),
         "request_id": request_id.get(),
-        "errors": (errors or [])[:MOST_ERRORS],
+        "errors": (errors or [])[: settings.THRESHOLDS.api.MOST_ERRORS],
         **extra,
     }
     # Escaped to ASCII: half of a surrogate pair in a path or a message must not break the refusal of it.
@@ -194,7 +191,7 @@ def _refusal(request: Request, error: Refusal) -> HttpResponse:
     if isinstance(error, Conflict):
         extra = {"state": error.state, "legal_moves": error.legal_moves}
     elif isinstance(error, InProgress):
-        headers = {"Retry-After": str(BUSY_RETRY_SECONDS)}
+        headers = {"Retry-After": str(settings.THRESHOLDS.api.BUSY_RETRY_SECONDS)}
     elif isinstance(error, Stale):
         extra = {"version": error.version}
         if error.current is not None:
@@ -272,7 +269,7 @@ def database_problem(request: HttpRequest | Request, error: BaseException | None
         return answer(http, 400, "out_of_range", _("The request holds a value that is out of range."))
     if isinstance(error, OperationalError) and state in BUSY:
         logger.warning("the database is busy: %s", error)
-        headers = {"Retry-After": str(BUSY_RETRY_SECONDS)}
+        headers = {"Retry-After": str(settings.THRESHOLDS.api.BUSY_RETRY_SECONDS)}
         return answer(http, 503, "busy", _("This took too long. Please try again."), headers=headers)
     away = isinstance(error, OperationalError) and (state is None or state.startswith(AWAY_CLASSES))
     if away or isinstance(error, InterfaceError):
@@ -280,7 +277,13 @@ def database_problem(request: HttpRequest | Request, error: BaseException | None
         if not connection.in_atomic_block:
             connection.close()  # so that whatever comes next connects anew
         detail = _("The database does not answer. Nothing was changed; please try again in a moment.")
-        return answer(http, 503, "database_away", detail, headers={"Retry-After": str(AWAY_RETRY_SECONDS)})
+        return answer(
+            http,
+            503,
+            "database_away",
+            detail,
+            headers={"Retry-After": str(settings.THRESHOLDS.api.AWAY_RETRY_SECONDS)},
+        )
     return None
 
 

@@ -6,11 +6,14 @@ Entered in `__call__`: an exception in Celery's prerun signal is swallowed, and 
 from typing import Any
 
 from celery import Task
+from celery.signals import task_postrun, task_prerun
 from django.db import close_old_connections, connection
 from django.utils.translation import gettext_lazy as _
 
 from tenancy.context import PUBLIC, entering, entering_schema
 from tenancy.errors import Conflict, NoTenant, NotFound
+from tenancy.logs import Task as LoggedTask
+from tenancy.logs import current_task
 from tenancy.models import Tenant
 from tenancy.states import TENANT_MOVES, TenantState
 
@@ -64,3 +67,14 @@ def _active(slug: str) -> Tenant:
         moves = TENANT_MOVES[tenant.state]
         raise Conflict(_("The tenant is suspended."), state=tenant.state, legal_moves=moves)
     return tenant
+
+
+@task_prerun.connect(dispatch_uid="tenancy.web.tasks")
+def _begins(*, task_id: str, task: Any, **_given: object) -> None:
+    """From here on the log's lines name the task, also those that Celery writes about its end."""
+    current_task.set(LoggedTask(task.name, task_id))
+
+
+@task_postrun.connect(dispatch_uid="tenancy.web.tasks")
+def _ends(**_given: object) -> None:
+    current_task.set(None)

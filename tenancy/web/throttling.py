@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 API = "/api/"
-WINDOW = 60  # seconds
+WINDOW = 60  # not tunable: seconds; the threshold is per minute
 POLICY = "user"
-PATIENCE_SECONDS = 0.1
-REST_SECONDS = 5  # for which a cache that failed is not asked
 _COUNT = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
@@ -110,7 +108,7 @@ def _spend(user_id: int) -> Rate | None:
     try:
         used = int(_counter(settings.CACHE_URL)(keys=[key], args=[WINDOW]))
     except (redis.RedisError, OSError) as error:
-        _rests_until = time.monotonic() + REST_SECONDS
+        _rests_until = time.monotonic() + settings.THRESHOLDS.api.THROTTLE_REST_SECONDS
         logger.warning("requests are not counted, the cache does not answer: %s", error)
         return None
     limit = settings.THRESHOLDS.api.REQUESTS_PER_MINUTE
@@ -120,12 +118,12 @@ def _spend(user_id: int) -> Rate | None:
 _rests_until = 0.0
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # not tunable: there is one cache
 def _counter(url: str) -> Callable[..., Any]:
     client = redis.Redis.from_url(
         url,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        socket_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=settings.THRESHOLDS.api.THROTTLE_TIMEOUT_MS / 1000,
+        socket_timeout=settings.THRESHOLDS.api.THROTTLE_TIMEOUT_MS / 1000,
         retry=Retry(NoBackoff(), 0),
     )
     return client.register_script(_COUNT)

@@ -28,8 +28,8 @@ from tenancy.states import ActorKind, Language, Role
 from tenancy.web.plain import PlainSerializer
 from tenancy.web.serializers import StrictSerializer, TextField
 
-MOST_USERS = 10_000_000
-REASON = 500
+MOST_USERS = 10_000_000  # not tunable: of the API, as its schema says
+REASON = 500  # not tunable: the journal's width
 
 
 class IncidentSerializer(PlainSerializer[Incident]):

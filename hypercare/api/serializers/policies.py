@@ -11,7 +11,7 @@ from hypercare.rules import LONGEST_MINUTES, Target
 from hypercare.states import Severity
 from tenancy.web.serializers import StrictSerializer, TextField
 
-LONGEST_NAME = 120
+LONGEST_NAME = 120  # not tunable: the column's width
 
 
 class TargetSerializer(serializers.Serializer[Any]):

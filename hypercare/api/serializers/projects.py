@@ -12,7 +12,7 @@ from hypercare.states import SupportLevel
 from tenancy.states import Role
 from tenancy.web.serializers import StrictSerializer, TextField
 
-MOST_APPROVALS = 100
+MOST_APPROVALS = 100  # not tunable: of the API, as its schema says
 
 
 class ProgramSerializer(serializers.Serializer[Program]):

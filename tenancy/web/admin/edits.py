@@ -15,6 +15,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +32,6 @@ VERSION, MARKS, ONCE = "_version", "_marks", "_once"
 NO_VERSION = 0  # of a form that says none: no row has it, so it is stale
 _VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_LINES = 100  # of a row's story that are looked through for who changed what
 
 
 class Done(NamedTuple):
@@ -78,7 +78,9 @@ def _who_changed(row: Model, names: Collection[str]) -> dict[str, tuple[str, dat
     if not names:
         return {}
     journal = chain_of(current_schema()).events._default_manager
-    events = list(journal.filter(subject=ref(row)).order_by("-seq")[:_LINES])
+    events = list(
+        journal.filter(subject=ref(row)).order_by("-seq")[: settings.THRESHOLDS.console.STORY_LINES]
+    )
     if not events:
         return dict.fromkeys(names, ("", None))
     last = {

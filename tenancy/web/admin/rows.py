@@ -9,6 +9,7 @@ from operator import or_
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import display
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -44,14 +45,6 @@ from tenancy.web.admin.who import actor_in, allowed
 from tenancy.web.exports import ACTION as EXPORT
 from tenancy.web.exports import WRITERS, Cell, file_of, is_cell
 from tenancy.web.forms import VerbForm
-
-BULK_LIMIT = 200
-"""Most rows that one selection may change: as many as one page can show."""
-
-
-SAID_ONE_BY_ONE = 5
-"""A selection larger than this is told about in one line."""
-
 
 NOT_NARROWING = {ORDER_VAR, PAGE_VAR, ALL_VAR}
 """Parameters of a list that leave no row out."""
@@ -112,8 +105,8 @@ class ModelAdmin(ReadOnly, UnfoldModelAdmin):
     list_verbs: Sequence[Verb] = ()
 
     list_select_related: bool | Sequence[str] = ()
-    list_per_page = 50
-    list_max_show_all = BULK_LIMIT
+    list_per_page = settings.THRESHOLDS.console.PAGE_ROWS
+    list_max_show_all = settings.THRESHOLDS.console.BULK_ROWS
     list_before_template = "console/above_list.html"
     show_full_result_count = False
     list_filter_submit = False
@@ -235,9 +228,10 @@ class ModelAdmin(ReadOnly, UnfoldModelAdmin):
         self, verb: Verb, admin: Any, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
         actor = self._require(verb, request)
-        rows = list(queryset[: BULK_LIMIT + 1])
-        if len(rows) > BULK_LIMIT:
-            messages.warning(request, _("Please select %(limit)s rows at most.") % {"limit": BULK_LIMIT})
+        most = settings.THRESHOLDS.console.BULK_ROWS
+        rows = list(queryset[: most + 1])
+        if len(rows) > most:
+            messages.warning(request, _("Please select %(limit)s rows at most.") % {"limit": most})
             return None
         self._miss(request, rows)
         if not rows:
@@ -275,7 +269,7 @@ class ModelAdmin(ReadOnly, UnfoldModelAdmin):
         return Outcome(done, [f"{', '.join(names)}: {why}" for why, names in refused.items()])
 
     def _tell(self, request: HttpRequest, outcome: Outcome) -> None:
-        if len(outcome.done) > SAID_ONE_BY_ONE:
+        if len(outcome.done) > settings.THRESHOLDS.console.SAID_ONE_BY_ONE:
             messages.success(request, _("%(count)d rows: done.") % {"count": len(outcome.done)})
         else:
             for said in outcome.done:

@@ -1,5 +1,6 @@
 """The two sites: a tenant's console and the operations console."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -32,12 +33,19 @@ AboveList = Callable[[HttpRequest, ModelAdmin, Any], dict[str, Any] | None]
 """Reads a part above a list: gets the request, the list's admin and Django's ChangeList."""
 
 
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page that is no model's, in the side menu beside the lists; its URL is named by `path`, with _ for /.
 
-    `action` is the row of the permissions table that it needs, `place` where its section stands in the menu. The
-    site adds what its own pages are shown with, and the title, to the context of the view's TemplateResponse.
+    A `path` may take parameters as Django spells them (`runbooks/<slug:key>`): its URL is named by their names
+    (`runbooks_key`), the view gets them as keywords, and the menu has no such page (ValueError).
+
+    `action` is the row of the permissions table that it needs, `place` where its section stands in the menu; in the
+    section "" it stands below the overview. The site adds what its own pages are shown with, and the title, to the
+    context of the view's TemplateResponse.
     """
 
     path: str
@@ -46,12 +54,16 @@ class Page:
     section: Any
     place: int
     action: str
-    view: Callable[[HttpRequest], HttpResponseBase]
+    view: Callable[..., HttpResponseBase]
     in_menu: bool = True
+
+    def __post_init__(self) -> None:
+        if self.in_menu and _PARAMETER.search(self.path):
+            raise ValueError(f"the menu cannot lead to {self.path}: nobody says what its parameters are")
 
     @property
     def url_name(self) -> str:
-        return self.path.replace("/", "_")
+        return _PARAMETER.sub(r"\1", self.path).replace("/", "_")
 
 
 class Item(NamedTuple):
@@ -118,11 +130,11 @@ class ConsoleSite(UnfoldAdminSite):
         ]
         return ours + theirs
 
-    def _show(self, page: Page, request: HttpRequest) -> HttpResponseBase:
+    def _show(self, page: Page, request: HttpRequest, **given: str) -> HttpResponseBase:
         if not allowed(request, page.action):
             raise PermissionDenied
         request.current_app = self.name
-        answer = page.view(request)
+        answer = page.view(request, **given)
         if isinstance(answer, TemplateResponse):
             about = {**self.each_context(request), "title": page.title}
             answer.context_data = {**about, **(answer.context_data or {})}

@@ -9,6 +9,7 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -24,8 +25,6 @@ from tenancy.web.authentication import WHY_DENIED, Scoped, has_second_factor
 from tenancy.web.sign_in import lockout
 
 PENDING = "second_factor_pending"
-FRESH = timedelta(minutes=15)
-"""How long after a password or a code one may change what opens the door."""
 
 
 class CodeCheck(forms.Form):
@@ -109,7 +108,8 @@ def must_confirm(request: HttpRequest) -> str:
         return "code"
     records = get_authentication_records(request, user)
     last = max((float(record["at"]) for record in records), default=0.0)
-    return "" if timezone.now().timestamp() - last < FRESH.total_seconds() else "password"
+    fresh = timedelta(minutes=settings.THRESHOLDS.access.FACTOR_FRESH_MINUTES)
+    return "" if timezone.now().timestamp() - last < fresh.total_seconds() else "password"
 
 
 def totp_url(user: User, secret: str) -> str:

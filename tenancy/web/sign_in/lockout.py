@@ -20,7 +20,7 @@ from tenancy import services
 from tenancy.models import User
 from tenancy.web.problems import answer
 
-LONGEST_NAME = 255
+LONGEST_NAME = 255  # not tunable: axes' column
 
 
 def name_of(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:

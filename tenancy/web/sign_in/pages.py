@@ -314,7 +314,7 @@ class SetPassword(Page, FormView):  # type: ignore[type-arg]
 
 def _qr(text: str) -> SafeString:
     """A QR code as a picture inside the page."""
-    image = qrcode.make(text, image_factory=SvgPathImage, box_size=8)
+    image = qrcode.make(text, image_factory=SvgPathImage, box_size=8)  # not tunable: a picture's unit
     drawn = BytesIO()
     image.save(drawn)
     svg = drawn.getvalue().decode()
