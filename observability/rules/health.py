@@ -20,22 +20,35 @@ def timed_out(budget_ms: int) -> Check:
 def database(latency_ms: float, *, warn_ms: int, error_ms: int) -> Check:
     """Whether the database answers soon enough. Latency is that of SELECT 1 on an open connection, in ms."""
     status = "error" if latency_ms >= error_ms else "warning" if latency_ms >= warn_ms else "ok"
-    return check(status, "" if status == "ok" else "slow", latency_ms=round(latency_ms, 2))
+    latency_ms = round(latency_ms, 2)  # not tunable: digits
+    return check(status, "" if status == "ok" else "slow", latency_ms=latency_ms)
 
 
 def beat(last: datetime | None, *, now: datetime, uptime: timedelta, stale_after: timedelta) -> Check:
-    """Whether the scheduler ticks. One that never did has as long as `stale_after` since this process started."""
+    """Whether the scheduler ticks; half-way to `stale_after` it is a warning.
+
+    One that never did has as long as `stale_after` since this process started.
+    """
     if last is None:
         return check("warning" if uptime < stale_after else "error", "never ticked", last_tick_at=None)
     age = now - last
-    stale = age >= stale_after
-    message = f"last tick {age.total_seconds():.0f} s ago" if stale else ""
-    return check("error" if stale else "ok", message, last_tick_at=stamp(last))
+    late = 2 * age >= stale_after  # not tunable: half-way
+    status = "error" if age >= stale_after else "warning" if late else "ok"
+    message = f"last tick {age.total_seconds():.0f} s ago" if late else ""
+    return check(status, message, last_tick_at=stamp(last))
 
 
 def beat_unknown() -> Check:
     """The last tick stands in the database, which fails by itself: no second error for one cause."""
     return check("warning", "unknown while the database does not answer", last_tick_at=None)
+
+
+def watchdog(last: datetime, *, now: datetime, stale_after: timedelta) -> Check:
+    """Whether somebody watches. A warning at most: requests are answered as well without."""
+    age = now - last
+    if age < stale_after:
+        return check("ok")
+    return check("warning", f"has not looked for {age.total_seconds():.0f} s")
 
 
 def queue(

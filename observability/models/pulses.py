@@ -8,7 +8,7 @@ class Pulse(models.Model):
     """When something that must go on happened last.
 
     `beat`: the scheduler ticked; `consumed`: a worker finished a task from the queue; `sweep`, `dispatch`: such
-    a run succeeded.
+    a run succeeded; `watchdog`: it looked; `heartbeat`: the outside took one.
     """
 
     name = models.CharField(_("name"), max_length=40, primary_key=True)

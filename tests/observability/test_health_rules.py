@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from observability import rules
+from observability.rules import health as rules
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 MINUTE, TEN = timedelta(minutes=1), timedelta(minutes=10)
@@ -23,7 +23,9 @@ def test_database(latency: float, status: str) -> None:
     ("age", "uptime", "status"),
     [
         (timedelta(0), TEN, "ok"),
-        (MINUTE - TICK, TEN, "ok"),
+        (MINUTE / 2 - TICK, TEN, "ok"),
+        (MINUTE / 2, TEN, "warning"),
+        (MINUTE - TICK, TEN, "warning"),
         (MINUTE, TEN, "error"),
         (MINUTE, timedelta(0), "error"),  # it ticked once, so somebody lost it
         (-MINUTE, TEN, "ok"),  # another machine's clock is ahead

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import Error, connection
@@ -13,11 +13,29 @@ from observability.models import Pulse
 logger = logging.getLogger(__name__)
 
 
+_TAKE_TURN = """
+INSERT INTO public.observability_pulse AS pulse (name, at) VALUES (%(name)s, %(now)s)
+    ON CONFLICT (name) DO UPDATE SET at = excluded.at
+ WHERE pulse.at <= excluded.at - make_interval(secs => %(seconds)s)
+    OR pulse.at > excluded.at + make_interval(secs => %(seconds)s)
+"""
+
+
 def beat(*, name: str, now: datetime) -> None:
     """Record that `name` happened at `now`; the last writer wins."""
     Pulse.objects.bulk_create(
         [Pulse(name=name, at=now)], update_conflicts=True, unique_fields=["name"], update_fields=["at"]
     )
+
+
+def take_turn(*, name: str, every: timedelta, now: datetime) -> bool:
+    """Record that `name` happened at `now`, unless it did within `every` before: of several processes one goes on.
+
+    A pulse from further in the future than that is a wrong clock's, and holds up nobody.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_TURN, {"name": name, "now": now, "seconds": every.total_seconds()})
+        return bool(cursor.rowcount)
 
 
 class Recorder:
