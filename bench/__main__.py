@@ -7,7 +7,18 @@ from pathlib import Path
 
 from django.conf import settings
 
-from bench import clocks, console, deadlines, deliveries, incidents, journal, stream, tenants, war_room
+from bench import (
+    clocks,
+    console,
+    deadlines,
+    deliveries,
+    incidents,
+    journal,
+    requests,
+    stream,
+    tenants,
+    war_room,
+)
 from bench.measure import show
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -18,6 +29,7 @@ rows = [
     *clocks.main(),
     *console.main(),
     *incidents.main(),
+    *requests.main(),
     *war_room.main(),
     *deadlines.main(min(many, 500)),
     *deliveries.main(),

@@ -6,7 +6,8 @@ server and no client is measured; works in a database of its own.
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from statistics import median
@@ -71,7 +72,9 @@ def in_turn(ours: Callable[[], Any], limit: Callable[[], Any]) -> tuple[list[flo
     return times
 
 
-def main() -> list[Row]:
+@contextmanager
+def prepared() -> Iterator[tuple[Tenant, str, str]]:
+    """A database of its own with OPEN incidents: the tenant, an agent's token and the URL of the incidents."""
     logging.disable(logging.ERROR)
     unhurried = replace(settings.THRESHOLDS, api=replace(settings.THRESHOLDS.api, REQUESTS_PER_MINUTE=10**9))
     same = override_settings(ROOT_URLCONF="bench.urls", SECURE_SSL_REDIRECT=False, THRESHOLDS=unhurried)
@@ -98,8 +101,12 @@ def main() -> list[Row]:
             hypercare.add_member(project=project, user_id=person.pk, by=BY, now=now)
             for number in range(OPEN):
                 hypercare.report_incident(project=project, title=f"Incident {number}", by=me, now=now)
+        yield tenant, secret, f"/api/v1/projects/{project.pk}/hypercare/incidents"
+
+
+def main() -> list[Row]:
+    with prepared() as (tenant, secret, url):
         call = caller(tenant, secret)
-        url = f"/api/v1/projects/{project.pk}/hypercare/incidents"
         listed = f"{url}?page_size=20"
         status, body = call(listed)
         assert status.startswith("200"), body

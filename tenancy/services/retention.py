@@ -1,6 +1,7 @@
 """What is finished goes after its time: retention.* days of settings.THRESHOLDS."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,19 @@ from tenancy.states import DeliveryState, TenantState
 from tenancy.transactions import atomic
 
 logger = logging.getLogger(__name__)
+
+Expired = Callable[[datetime], "QuerySet[Any]"]
+_registered: dict[str, Expired] = {}
+
+
+def register_expired(what: str, rows: Expired) -> None:
+    """Let `retain` delete `rows(now)` too, which are in public; for AppConfig.ready().
+
+    Raises ValueError when somebody registered `what` already.
+    """
+    if what in _registered:
+        raise ValueError(f"the retention of {what!r} is registered already")
+    _registered[what] = rows
 
 
 def retain(*, now: datetime) -> dict[str, int]:
@@ -38,6 +52,7 @@ def retain(*, now: datetime) -> dict[str, int]:
         "sessions": _delete(Session.objects.filter(expire_date__lt=now)),
         "personal parts": erase_expired_personal(before=personal, now=now),
         "idempotency records": _expire_records(before=records),
+        **{what: _delete(rows(now)) for what, rows in _registered.items()},
     }
     for tenant in Tenant.objects.exclude(state=TenantState.PURGED).exclude(schema_name=PUBLIC).iterator():
         try:
