@@ -9,6 +9,7 @@ import json
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from kombu import Connection as Broker
 from kombu.exceptions import ChannelError
 
-from observability import rules
+from observability.rules import health as rules
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ METHODS = ("GET", "HEAD")
 
 T = TypeVar("T")
 Section = Mapping[str, object]
-_NOT_FOUND = 404
+_NOT_FOUND = 404  # not tunable: AMQP
 
 
 class Probe(Generic[T]):
@@ -131,30 +132,31 @@ def database_params() -> dict[str, Any]:
     return options | {name: given[key] for name, key in names.items() if given[key]}
 
 
-class Database:
+class Asking(ABC, Generic[T]):
     """Asks the database on a connection of its own, kept between calls; one thread at a time."""
 
     def __init__(self, params: Callable[[], dict[str, Any]] = database_params):
         self._params = params
         self._connection: psycopg.Connection[Any] | None = None
 
-    def __call__(self) -> DatabaseFacts:
+    def __call__(self) -> T:
         """Raises psycopg.Error when it does not answer, or is not migrated."""
         if self._connection is not None:
             try:
                 return self._ask(self._connection)
             except psycopg.Error:  # it may have been restarted: a new connection decides
                 self.close()
+        limits = settings.THRESHOLDS.health
         self._connection = psycopg.connect(
             **self._params()
             | {
                 "application_name": "hypercare-health",
                 "autocommit": True,
                 # a peer that vanished without a word is given up in seconds, not in hours
-                "keepalives_idle": 2,
-                "keepalives_interval": 1,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 5000,
+                "keepalives_idle": limits.KEEPALIVE_IDLE_SECONDS,
+                "keepalives_interval": limits.KEEPALIVE_EVERY_SECONDS,
+                "keepalives_count": limits.KEEPALIVE_TRIES,
+                "tcp_user_timeout": limits.LOST_AFTER_MS,
             }
         )
         return self._ask(self._connection)
@@ -164,8 +166,14 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    @staticmethod
-    def _ask(connection: psycopg.Connection[Any]) -> DatabaseFacts:
+    @abstractmethod
+    def _ask(self, connection: psycopg.Connection[Any]) -> T: ...
+
+
+class Database(Asking[DatabaseFacts]):
+    """How fast it answers, and the pulses."""
+
+    def _ask(self, connection: psycopg.Connection[Any]) -> DatabaseFacts:
         start = time.perf_counter()
         connection.execute("SELECT 1")
         latency_ms = (time.perf_counter() - start) * 1000
@@ -186,9 +194,15 @@ class QueueDepth:
     def __call__(self) -> int:
         """Raises what kombu raises when the broker does not answer."""
         # py-amqp's names for what socket_timeout is to Redis; each ignores the other's
-        options = settings.CELERY_BROKER_TRANSPORT_OPTIONS | {"read_timeout": 5, "write_timeout": 5}
-        with Broker(self._url(), connect_timeout=1, transport_options=options) as broker:
-            broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        limits = settings.THRESHOLDS.broker
+        options = {"read_timeout": limits.ANSWER_SECONDS, "write_timeout": limits.ANSWER_SECONDS}
+        options |= settings.CELERY_BROKER_TRANSPORT_OPTIONS
+        with Broker(self._url(), connect_timeout=limits.CONNECT_SECONDS, transport_options=options) as broker:
+            broker.ensure_connection(
+                max_retries=1,  # not tunable: who asks again tries again
+                interval_start=0,
+                interval_step=0,
+            )
             channel: Any = broker.channel()  # the stubs know only what all transports share
             try:
                 declared = channel.queue_declare(settings.CELERY_TASK_DEFAULT_QUEUE, passive=True)
@@ -270,6 +284,10 @@ class Readiness:
             checks["beat"] = rules.beat_unknown()
         else:
             checks["beat"] = rules.beat(pulses.get("beat"), now=now, uptime=uptime, stale_after=stale_after)
+        watched = (pulses or {}).get("watchdog")
+        if watched is not None:
+            stale_after = timedelta(seconds=settings.THRESHOLDS.watchdog.STALE_SECONDS)
+            checks["watchdog"] = rules.watchdog(watched, now=now, stale_after=stale_after)
         try:
             waiting = _wait(depth, deadline)
         except TimeoutError:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests import factories
 from tests.chaos import world
 from tests.chaos.ledger import Row, table
 from tests.chaos.receivers import Receivers
@@ -18,6 +19,7 @@ from tests.chaos.stack import Stack
 @contextmanager
 def running(stack: Stack, told: Receivers, *, long: bool) -> Iterator[Run]:
     """The tenants, and the stack until the end."""
+    factories.UserFactory(staff_role="platform")  # who hears of the platform's alerts
     places = world.build("chaos", 3, endpoints=told.endpoints)
     crowd = world.build("crowd", 50 if long else 10)
     try:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from project.keeper import free_port, package_folder
 from tenancy.models import Deadline
-from tests.chaos import ledger, world
+from tests.chaos import illness, ledger, world
 from tests.chaos.ledger import Row
 from tests.chaos.stack import Stack, TooLong
 from tests.chaos.world import Place, Report
@@ -41,8 +41,8 @@ class Run:
     long: bool
 
     def up(self) -> None:
-        """Have web, a worker and beat run, as every scenario finds them."""
-        for name in ("web", "worker", "beat"):
+        """Have everything run, as every scenario finds it."""
+        for name in ("mail", "web", "worker", "beat", "watchdog"):
             if not self.stack.runs(name):
                 self.stack.start(name)
         self.stack.wait_for("worker", "beat")
@@ -335,6 +335,7 @@ def clocks_jump(run: Run) -> Row:
 
 
 SHORT: dict[str, Callable[[Run], Row]] = {
+    "tells_the_truth": illness.all_of_them,
     "worker_dies": worker_dies,
     "web_dies": web_dies,
     "parts_die": parts_die,
@@ -361,6 +362,7 @@ LONG: dict[str, Callable[[Run], Row]] = {
     **{
         name: scenario
         for name, scenario in SHORT.items()
-        if name not in ("worker_dies", "web_dies", "parts_die")
+        if name not in ("worker_dies", "web_dies", "parts_die", "tells_the_truth")
     },
+    **illness.ALL,
 }

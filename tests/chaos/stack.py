@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import redis
@@ -18,6 +19,7 @@ from django.db import Error, connection
 
 from project.demo import run
 from project.keeper import die_with_parent, free_port
+from project.mailbox import heartbeats
 
 RESTART_AFTER = 1.0  # seconds, as the demo's supervisor
 _OURS = {"project": "tests.chaos.app", "project.asgi:application": "tests.chaos.asgi:application"}
@@ -37,14 +39,18 @@ class _Part:
 
 @dataclass
 class Stack:
-    """Web, workers, beat and receivers on the servers that the environment names, with everything below `folder`."""
+    """Web, workers, beat, watchdog and who hears its heartbeat, on the servers that the environment names.
+
+    Everything lies below `folder`.
+    """
 
     folder: Path
     port: int = field(default_factory=lambda: free_port(None))
 
     def __post_init__(self) -> None:
         self._parts: dict[str, _Part] = {}
-        self._place = run.Place("localhost", self.port, mail_port=0, hook_port=0, folder=self.folder)
+        mail, hook = free_port(None), free_port(None)
+        self._place = run.Place("localhost", self.port, mail_port=mail, hook_port=hook, folder=self.folder)
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
 
     # ---- processes ----------------------------------------------------------------------------------------------
@@ -130,6 +136,10 @@ class Stack:
         while time.monotonic() < ends:
             self.tend()
             time.sleep(0.05)
+
+    def heartbeats(self) -> list[datetime]:
+        """When each heartbeat of the watchdog came."""
+        return heartbeats(self._place.mail)
 
     # ---- failpoints ---------------------------------------------------------------------------------------------
 

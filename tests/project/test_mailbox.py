@@ -6,13 +6,17 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+
+from project.mailbox import Hooks, heartbeats
 
 
 def mailbox(folder: Path, smtp: int, http: int) -> list[str]:
@@ -69,6 +73,74 @@ def test_it_keeps_webhooks_with_their_headers(tmp_path: Path) -> None:
     assert path.name.endswith("-.._k1.json")
     kept = json.loads(path.read_text())
     assert (kept["path"], kept["body"], kept["headers"]["Webhook-Id"]) == ("/desk", '{"ş": 1}', "../k1")
+
+
+def test_it_says_when_the_last_heartbeat_came(tmp_path: Path) -> None:
+    hooks = Hooks(tmp_path, host="127.0.0.1", port=0)
+    threading.Thread(target=hooks.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{hooks.server_port}/heartbeat"
+
+    def read(path: str = "") -> str:
+        with urlopen(f"{url}{path}", timeout=5) as answer:
+            said: str = answer.read().decode()
+            return said
+
+    assert read() == "No heartbeat has come yet.\n"
+    for _ in range(2):
+        with urlopen(Request(url, data=b"{}"), timeout=5) as answer:
+            assert answer.status == 204
+    assert read().startswith("The last heartbeat came 0 s ago, at ")
+    assert read().endswith("; 2 in all.\n")
+    with pytest.raises(HTTPError, match="404"):
+        read("/other")
+    hooks.shutdown()
+    hooks.server_close()
+    assert len(heartbeats(tmp_path)) == 2
+    assert list(tmp_path.glob("*.json")) == [], "they are no webhooks"
+
+
+def test_it_stands_for_slack_and_pagerduty_and_shows_what_they_were_told(tmp_path: Path) -> None:
+    hooks = Hooks(tmp_path, host="127.0.0.1", port=0)
+    threading.Thread(target=hooks.serve_forever, daemon=True).start()
+
+    def ask(path: str, given: object = None) -> tuple[int, str]:
+        data = None if given is None else json.dumps(given).encode()
+        try:
+            with urlopen(Request(f"http://127.0.0.1:{hooks.server_port}{path}", data), timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+
+    assert ask("/told") == (200, "Slack and the pagers were told nothing yet.\n")
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "In Açme"}}
+    fields = {"type": "section", "fields": [{"type": "mrkdwn", "text": "*Rule*\nR1"}]}
+    chat = {"text": "Too many", "blocks": [section, fields, {"type": "actions", "elements": []}]}
+    assert ask("/services/T/B/alerts", chat) == (200, "ok")
+    page = {
+        "routing_key": "0" * 32,
+        "event_action": "trigger",
+        "dedup_key": "1:alert:1",
+        "payload": {"summary": "Down"},
+    }
+    taken = {"status": "success", "message": "Event processed", "dedup_key": "1:alert:1"}
+    status, said = ask("/v2/enqueue", page)
+    assert (status, json.loads(said)) == (202, taken)
+    for path, given, wrong in (
+        ("/services/T/B/alerts", {"blocks": []}, "invalid_payload"),
+        ("/services/T/B/alerts", "text", "invalid_payload"),
+        ("/v2/enqueue", {"event_action": "trigger"}, "dedup_key"),
+    ):
+        status, said = ask(path, given)
+        assert (status, wrong in said) == (400, True)
+    status, said = ask("/told")
+    hooks.shutdown()
+    hooks.server_close()
+    first, _, second = said.partition("\n\n")
+    assert first.splitlines()[0].endswith(" UTC  pager: trigger 1:alert:1")
+    assert first.splitlines()[1:] == ["    Down"]
+    assert second.splitlines()[0].endswith(" UTC  Slack #alerts: Too many")
+    assert second.splitlines()[1:] == ["    In Açme", "    *Rule*", "    R1"]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("which", [0, 1])
