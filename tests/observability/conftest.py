@@ -9,7 +9,9 @@ from datetime import datetime
 import psycopg
 import pytest
 
+from observability import metrics
 from observability.health import database_params
+from observability.services import forget_baselines
 
 SetPulses = Callable[..., None]
 
@@ -56,3 +58,18 @@ def hung() -> Iterator[Hung]:
     server = Hung()
     yield server
     server.close()
+
+
+@pytest.fixture(autouse=True)
+def no_kept_baselines() -> Iterator[None]:
+    """A process keeps baselines for an hour, and each test has its own figures."""
+    forget_baselines()
+    yield
+    forget_baselines()
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test declares, and has measured, is gone after it."""
+    monkeypatch.setattr(metrics, "_metrics", dict(metrics._metrics))
+    monkeypatch.setattr(metrics, "_sources", dict(metrics._sources))

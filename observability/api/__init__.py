@@ -1,0 +1,1 @@
+"""What the system says about itself, for programs: a tenant's own on its host, all of it for us on the public one."""

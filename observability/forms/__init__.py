@@ -1,0 +1,1 @@
+"""What the consoles ask for about what the system says of itself."""
