@@ -3,6 +3,7 @@
 from hypercare.admin import (
     backlog,
     changes,
+    health,
     incidents,
     landscape,
     overview,
@@ -15,6 +16,7 @@ from hypercare.admin import (
 __all__ = [
     "backlog",
     "changes",
+    "health",
     "incidents",
     "landscape",
     "overview",

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -17,8 +18,6 @@ from tenancy.context import current_tenant
 from tenancy.web.admin import MemberFilter
 from tenancy.web.authentication import actor_of
 
-SOON = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=24))
-"""What "due soon" offers."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -44,17 +43,16 @@ class DueFilter(SimpleListFilter):
     parameter_name = "due"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(str(hours), _("within %(hours)d h") % {"hours": hours}) for hours in map(_hours, SOON)]
+        return [
+            (str(hours), _("within %(hours)d h") % {"hours": hours})
+            for hours in settings.THRESHOLDS.console.SOON_HOURS
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in {str(_hours(length)) for length in SOON}:
+        if self.value() not in set(map(str, settings.THRESHOLDS.console.SOON_HOURS)):
             return queryset
         now = timezone.now()
         return queryset.filter(next_due__gt=now, next_due__lte=now + int(self.value() or 0) * HOUR)
-
-
-def _hours(length: timedelta) -> int:
-    return length // HOUR
 
 
 class _SeenFilter(SimpleListFilter):
@@ -120,14 +118,16 @@ class ReportedFilter(SimpleListFilter):
 
     title = _("reported")
     parameter_name = "reported"
-    DAYS = (1, 2, 7, 30)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         since = {1: _("today"), 2: _("since yesterday")}
-        return [(str(days), since.get(days, _("in %(days)d days") % {"days": days})) for days in self.DAYS]
+        return [
+            (str(days), since.get(days, _("in %(days)d days") % {"days": days}))
+            for days in settings.THRESHOLDS.console.REPORTED_DAYS
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in set(map(str, self.DAYS)):
+        if self.value() not in set(map(str, settings.THRESHOLDS.console.REPORTED_DAYS)):
             return queryset
         midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
         return queryset.filter(created_at__gte=midnight - (int(self.value() or 1) - 1) * DAY)

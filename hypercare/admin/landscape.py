@@ -21,9 +21,6 @@ from tenancy.models import Tenant
 from tenancy.web.admin import public_site
 from tenancy.web.admin.who import allowed
 
-SHOWN = 50
-"""Most tenants that the page names; the total counts the others too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -60,9 +57,10 @@ def where_breached(request: HttpRequest) -> dict[str, Any]:
     """The tenants with open breaches, worst first. Only counts and states leave a tenant."""
     seen = _seen(request, timezone.now())
     may_open = allowed(request, "grant.open")
+    most = settings.THRESHOLDS.console.LANDSCAPE_ROWS
     return {
-        "rows": [_row(each, may_open) for each in seen.breached[:SHOWN]],
-        "more": len(seen.breached[SHOWN:]),
+        "rows": [_row(each, may_open) for each in seen.breached[:most]],
+        "more": len(seen.breached[most:]),
         "counts": _badges(seen.counts),
         "total": seen.total,
         "unread": seen.unread,

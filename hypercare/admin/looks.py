@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
@@ -18,8 +19,8 @@ from hypercare.rules import ClockState
 from hypercare.services import clocks
 from hypercare.states import ClockKind, ClockPhase, Severity
 
-SOON_PERCENT = 80
-MINUTE, HOUR, COUNTED_IN_HOURS = timedelta(minutes=1), timedelta(hours=1), timedelta(days=2)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+COUNTED_IN_HOURS = timedelta(days=2)  # not tunable: how a length is written
 
 
 def severity_badge(value: str) -> SafeString:
@@ -69,7 +70,7 @@ class ClockView:
             return "late"
         if self.state.fulfilled_at:
             return "ok"
-        return "soon" if self.state.percent >= SOON_PERCENT else ""
+        return "soon" if self.state.percent >= settings.THRESHOLDS.sla.WARN_PERCENTS[-1] else ""
 
     @property
     def value(self) -> int:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Case, CharField, Count, OuterRef, Q, Subquery, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,7 +15,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from hypercare import services
-from hypercare.admin.filters import SOON
 from hypercare.admin.incidents import WORST_FIRST, by_urgency
 from hypercare.admin.looks import ClockView, clock_view, read_clocks, severity_badge, verb_url
 from hypercare.models import ChangeRequest, Comment, Incident, IncidentQuerySet
@@ -27,8 +27,6 @@ from tenancy.permissions import may, may_ever
 from tenancy.states import Role
 from tenancy.web.admin import actor_in, tenant_site
 
-SHOWN = 10
-"""Rows of one list on the first page."""
 WORKED_ON = (IncidentState.OPEN, IncidentState.IN_PROGRESS)
 LATE, DUE_SOON, ANSWERED, NOBODYS, OTHERS = "late", "soon", "answered", "nobodys", "others"
 WHY: Mapping[str, tuple[Any, str]] = {
@@ -75,14 +73,15 @@ def needs_you_first(request: HttpRequest) -> dict[str, Any]:
         return {}
     now = timezone.now()
     incidents = Incident.objects.visible_to(actor, current_tenant()).open()
-    rows = list(_needed(incidents, actor, now)[: SHOWN + 1])
-    read_clocks(rows[:SHOWN], now)
+    most = settings.THRESHOLDS.console.NEEDS
+    rows = list(_needed(incidents, actor, now)[: most + 1])
+    read_clocks(rows[:most], now)
     votes = _votes(actor)
     return {
         **_tiles(incidents, now),
-        "needs": [_need(row, actor, now) for row in rows[:SHOWN]],
-        "has_more": len(rows) > SHOWN,
-        "votes": [(change, severity_badge(change.severity)) for change in votes[:SHOWN]],
+        "needs": [_need(row, actor, now) for row in rows[:most]],
+        "has_more": len(rows) > most,
+        "votes": [(change, severity_badge(change.severity)) for change in votes[:most]],
         "votes_url": f"{reverse('admin:hypercare_changerequest_changelist')}?my_vote=due",
     }
 
@@ -119,7 +118,8 @@ def _needed(incidents: IncidentQuerySet, actor: Actor, now: datetime) -> Any:
     Late is what a running clock is: a first response that came late needs nobody any more.
     """
     mine = Q(assigned_to=actor.user_id) if actor.user_id is not None else Q(pk__isnull=True)
-    late, soon = Q(next_due__lte=now), Q(next_due__lte=now + SOON[0])
+    urgent = settings.THRESHOLDS.console.SOON_HOURS[0]
+    late, soon = Q(next_due__lte=now), Q(next_due__lte=now + timedelta(hours=urgent))
     customers = Membership.objects.filter(tenant=current_tenant(), role=Role.CUSTOMER).values("user")
     answered = Q(last_word__in=customers, state__in=WORKED_ON)
     said = Comment.objects.filter(incident=OuterRef("pk"), is_internal=False).order_by("-pk")
@@ -172,7 +172,7 @@ def _votes(actor: Actor) -> list[ChangeRequest]:
         return []
     seen = ChangeRequest.objects.visible_to(actor, current_tenant())
     due = seen.filter(services.waits_for_vote_of(actor.user_id)).select_related("project")
-    return list(due.order_by("severity", "submitted_at", "number")[:SHOWN])
+    return list(due.order_by("severity", "submitted_at", "number")[: settings.THRESHOLDS.console.NEEDS])
 
 
 def _breached_now(count: int) -> str:

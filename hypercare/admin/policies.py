@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib.admin import SimpleListFilter, display, register
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -34,8 +35,6 @@ from tenancy.web.authentication import actor_of
 from tenancy.web.forms import VerbForm
 
 Cleaned = Mapping[str, Any]
-UPCOMING = timedelta(days=60)
-
 
 # ---- verbs ------------------------------------------------------------------------------------------------------
 
@@ -380,13 +379,14 @@ class CalendarAdmin(Previewing):
             in_force = services.plan_in_force(row.project, form.cleaned_data["severity"], now)
             clocks = shown(form, Plan(in_force.minutes, version), by)
         today = timezone.localtime(now, rules.hours_of(version.definition, ()).zone).date()
+        until = today + timedelta(days=settings.THRESHOLDS.console.UPCOMING_DAYS)
         weekly = version.definition["weekly"]
         return {
             "title": row.name,
             "subtitle": str(row.project),
             "week": [(WEEKDAYS[at], written(weekly.get(day, ()))) for at, day in enumerate(rules.WEEKDAYS)],
-            "upcoming": _upcoming(version, today, today + UPCOMING),
-            "until": (today + UPCOMING).isoformat(),
+            "upcoming": _upcoming(version, today, until),
+            "until": until.isoformat(),
             "question": form,
             "clocks": clocks,
         }

@@ -21,8 +21,8 @@ from hypercare.services import Effect, Plan, Preview
 from hypercare.states import Severity
 from tenancy.actors import Actor
 
-WIDE = 1000  # of a strip, in its own units
-SATURDAY = 5
+WIDE = 1000  # not tunable: of a strip, in its own units
+SATURDAY = 5  # not tunable: a day of the week
 
 
 @dataclass(frozen=True, slots=True)

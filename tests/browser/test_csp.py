@@ -11,6 +11,9 @@ from tests.browser.steps import blocked, sign_in
 pytestmark = pytest.mark.slow
 TENANT = [
     "/admin/",
+    "/admin/health/",
+    "/admin/runbooks/",
+    "/admin/runbooks/not-ready/",
     "/admin/hypercare/incident/",
     "/admin/hypercare/incident/do/report/",
     "/admin/tenancy/session/",
@@ -22,7 +25,13 @@ TENANT = [
     "/account/password/",
     "/nowhere/",
 ]
-PUBLIC = ["/admin/", "/admin/tenancy/user/", "/admin/tenancy/user/do/create/", "/admin/tenancy/tenant/"]
+PUBLIC = [
+    "/admin/",
+    "/admin/health/",
+    "/admin/tenancy/user/",
+    "/admin/tenancy/user/do/create/",
+    "/admin/tenancy/tenant/",
+]
 
 
 def walk(page, at, paths):
