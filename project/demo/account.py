@@ -1,4 +1,7 @@
-"""What was to be told by mail and webhook, beside what the demo's mailbox got."""
+"""What was to be told by mail, webhook and pager, beside what the demo's mailbox got.
+
+A message of a Slack webhook carries nothing that it could be known by.
+"""
 
 import json
 from collections import Counter
@@ -8,6 +11,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from observability.channels import message_id
+from project.mailbox import PAGERDUTY, SLACK
 from tenancy.models import Delivery
 from tenancy.states import DeliveryState
 
@@ -31,9 +35,9 @@ class Account:
 
 
 def account(mailbox: Path) -> Account:
-    """Compare all deliveries by mail and webhook with the Message-IDs and webhook-ids in `mailbox`."""
-    rows = list(Delivery.objects.filter(channel__in=["email", "webhook"]))
-    told = {row.key if row.channel == "webhook" else message_id(row): row for row in rows}
+    """Compare all deliveries by mail, webhook and pager with the Message-IDs and keys in `mailbox`."""
+    rows = list(Delivery.objects.filter(channel__in=["email", "webhook", "pagerduty"]))
+    told = {message_id(row) if row.channel == "email" else row.key: row for row in rows}
     arrived = Counter([*_mails(mailbox), *_hooks(mailbox)])
     sent = {key for key, row in told.items() if row.state == DeliveryState.SENT}
     return Account(
@@ -52,6 +56,8 @@ def _mails(mailbox: Path) -> Iterator[str]:
 
 def _hooks(mailbox: Path) -> Iterator[str]:
     for path in mailbox.glob("*.json"):
-        yield {name.lower(): value for name, value in json.loads(path.read_bytes())["headers"].items()}[
-            "webhook-id"
-        ]
+        kept = json.loads(path.read_bytes())
+        if kept.get("path") == PAGERDUTY:
+            yield json.loads(kept["body"])["payload"]["custom_details"]["delivery"]
+        elif not kept.get("path", "").startswith(SLACK):
+            yield {name.lower(): value for name, value in kept["headers"].items()}["webhook-id"]

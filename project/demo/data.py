@@ -111,6 +111,22 @@ class TenantPlan(NamedTuple):
     """Why it was suspended for forty minutes, before its go-live; empty: it was not."""
 
 
+class Trespass(NamedTuple):
+    """An alert that is over: `rule` in a tenant, raised by requests for another project at these seconds.
+
+    They began `minutes_ago`; `taken` and `note` are the minute, counted from there, and the words in which the first
+    on call took it; it is looked at once a minute for `looks` minutes.
+    """
+
+    slug: str
+    rule: str
+    minutes_ago: int
+    attempts: tuple[int, ...]
+    taken: int
+    note: str
+    looks: int
+
+
 class Switch(NamedTuple):
     """A flag, switched for a segment."""
 
@@ -140,6 +156,19 @@ STAFF = (
         staff_role="platform",
     ),
 )
+
+DUTIES = (
+    ("on_call", STAFF[0]),
+    ("on_call", STAFF[2]),
+    ("product_owner", STAFF[1]),
+    ("team_lead", STAFF[1]),
+    ("infrastructure", STAFF[2]),
+)
+"""Who hears of whose alerts."""
+CHATS = ("alerts", "product")
+"""The operators' Slack channels, as the routes of alerts name them."""
+PAGER = ("On call", "0123456789abcdef0123456789abcdef")
+"""The name of the operators' pager and its routing key, which is nobody's."""
 
 PEOPLE = (
     # the customers' own
@@ -308,4 +337,14 @@ TENANTS = (
         changes=talk.CHANGES["pilot"],
         closed="The mailboxes are moved; asked for by the customer",
     ),
+)
+
+TRESPASS = Trespass(
+    slug="globex",
+    rule="SEC-CROSS-SCOPE-001",
+    minutes_ago=25 * 60 + 40,
+    attempts=(0, 14, 31, 52),
+    taken=4,
+    note="One of PORTAL followed links that a colleague of BILLING had sent; told both. Nothing was shown.",
+    looks=16,
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,9 +40,17 @@ class Code(TypedDict):
     code: str
 
 
+class Metrics(TypedDict):
+    """Where Prometheus reads, and what it has to send: `Authorization: Bearer <token>`."""
+
+    url: str
+    token: str
+
+
 class Console(TypedDict):
     url: str
     logins: list[Login]
+    metrics: Metrics
 
 
 class TenantNotes(TypedDict):
@@ -68,7 +77,11 @@ def notes(place: Place, *, now: datetime) -> Notes:
     public = Tenant.objects.get(schema_name=PUBLIC)
     staff = ((person.staff_role, person.email) for person in data.STAFF)
     found: Notes = {
-        "console": {"url": place.url(), "logins": list(_logins(staff, public, kept, now=now))},
+        "console": {
+            "url": place.url(),
+            "logins": list(_logins(staff, public, kept, now=now)),
+            "metrics": {"url": f"{place.base_url}/metrics", "token": _metrics_token(place.notes)},
+        },
         "tenants": [],
     }
     for plan in data.TENANTS:
@@ -124,6 +137,13 @@ def _tokens(path: Path) -> set[str]:
         return set()
     places = [found["console"], *found["tenants"]]
     return {login["token"] for one in places for login in one["logins"]}
+
+
+def _metrics_token(path: Path) -> str:
+    """The one of an earlier demo.json, else a new one."""
+    found = read(path)
+    kept = found["console"].get("metrics") if found is not None else None
+    return kept["token"] if kept else secrets.token_urlsafe(32)
 
 
 def _logins(

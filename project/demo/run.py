@@ -59,6 +59,16 @@ class Place(NamedTuple):
         return f"http://127.0.0.1:{self.hook_port}/"
 
     @property
+    def heartbeat(self) -> str:
+        """Where the watchdog's heartbeat goes; read, it says when the last one came."""
+        return f"{self.hook}heartbeat"
+
+    @property
+    def told(self) -> str:
+        """Where the mailbox shows what Slack and the pagers were told."""
+        return f"{self.hook}told"
+
+    @property
     def notes(self) -> Path:
         """Where URLs and logins are written for programs."""
         return self.folder / "demo.json"
@@ -114,11 +124,13 @@ def processes(place: Place) -> dict[str, list[str]]:
     beat = [*celery, "beat", "--loglevel", "WARNING", "--schedule", str(place.folder / "beat")]
     mail = [*python, "project.mailbox", "--port", str(place.mail_port), "--http-port", str(place.hook_port)]
     mail += ["--dir", str(place.mail)]
+    watchdog = [*python, "django", "watchdog", "--settings", "project.settings"]
     return {
         "mail": mail,
         "web": ["/usr/bin/env", "PROCESS=web", *web],
         "worker": ["/usr/bin/env", "PROCESS=worker", f"PYTHONWARNINGS={_NO_SERMON}", *worker],
         "beat": ["/usr/bin/env", "PROCESS=beat", *beat],
+        "watchdog": ["/usr/bin/env", "PROCESS=watchdog", f"HEARTBEAT_URL={place.heartbeat}", *watchdog],
     }
 
 

@@ -19,17 +19,29 @@ from django.conf import settings
 from hypercare import services as hypercare
 from hypercare.models import BacklogItem, ChangeRequest, Incident, Project
 from hypercare.states import ClockKind, RootCauseCategory, Source, SupportLevel
-from project.demo import data, talk
+from observability.metrics import source_of
+from observability.models import Alert, Duty
+from observability.rules.verdicts import judge, rule_of
+from observability.services import (
+    Judged,
+    acknowledge,
+    note_level,
+    plan_summaries,
+    put_on_duty,
+    record,
+    store_requests,
+)
+from project.demo import data, talk, traffic
 from project.demo.cases import Case
 from project.demo.data import Look, Member, OpenCase, Person, ProjectPlan, Switch, TenantPlan
 from project.demo.talk import Again, Change, Say
 from tenancy import deadlines, deliveries, services
 from tenancy.actors import Actor
-from tenancy.context import entering
+from tenancy.context import PUBLIC, entering
 from tenancy.flags import PROJECT_SCOPE
 from tenancy.journal.models import Event
 from tenancy.models import Deadline, Delivery, Endpoint, Segment, SupportGrant, Tenant, User
-from tenancy.states import DeliveryState, Role, StaffRole, TenantState
+from tenancy.states import DeliveryState, Role, Signal, StaffRole, TenantState
 from tenancy.transactions import atomic, ref
 
 SYSTEM = Actor.system("demo")
@@ -39,7 +51,7 @@ _DAY = 24 * 60  # minutes
 _NIGHT = (21, 7)  # local hours between which only P1 and P2 are worked on
 _UNHURRIED = ("P3", "P4")
 
-Step = Callable[[datetime], None]
+Step = Callable[[datetime], object]
 Deed = Callable[[datetime], Incident]
 _CHANGE_VERBS: dict[str, Callable[..., ChangeRequest]] = {
     talk.SUBMIT: hypercare.submit_change,
@@ -61,7 +73,9 @@ def seed(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:
 
 
 def connect(address: str, *, now: datetime, slug: str = data.TENANTS[0].slug) -> None:
-    """Let a tenant's service desk hear of every event at `address`, wherever it was before."""
+    """Let a tenant's service desk hear of every event at `address`, wherever it was before; and the operators' chats
+    and pager of their alerts, where settings say that Slack is."""
+    _connect_operators(now)
     tenant = Tenant.objects.filter(slug=slug, state=TenantState.ACTIVE).first()
     if tenant is None:
         return
@@ -82,17 +96,43 @@ def connect(address: str, *, now: datetime, slug: str = data.TENANTS[0].slug) ->
             services.change_endpoint(endpoint=there, scope=there.scope, **given)
 
 
+def _connect_operators(now: datetime) -> None:
+    public = Tenant.objects.get(schema_name=PUBLIC)
+    hooks = f"{settings.SLACK_HOOKS_URL.rstrip('/')}/services/T0DEMO/B0DEMO"
+    wanted = [(name, services.SLACK_WEBHOOK, f"{hooks}/{name}") for name in data.CHATS]
+    for name, channel, secret in [*wanted, (data.PAGER[0], services.PAGERDUTY, data.PAGER[1])]:
+        there = Endpoint.objects.filter(tenant=public, name=name).first()
+        if there is None:
+            services.create_endpoint(
+                tenant=public,
+                channel=channel,
+                name=name,
+                secret=secret,
+                verbs=services.events_of(channel, public),
+                language="en",
+                time_zone=data.STAFF[0].time_zone,
+                by=SYSTEM,
+                now=now,
+            )
+        elif there.channel == channel and there.secret != secret:
+            services.rotate_secret(endpoint=there, secret=secret, by=SYSTEM, now=now)
+
+
 def post(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:
     """Send the mails of the history as they would have been sent, seconds after what they tell; returns how many.
 
     Those about breaches, and of the rest what is news: three weeks of it take longer than the history itself.
     What the mail server does not take stays pending, and the worker tries it again.
     """
-    for tenant in Tenant.objects.filter(slug__in=[plan.slug for plan in plans]):
+    tenants = Tenant.objects.filter(slug__in=[plan.slug for plan in plans])
+    public = Tenant.objects.get(schema_name=PUBLIC)
+    for tenant in tenants:
         with entering(tenant):
-            _forget(tenant, now)
+            _forget_notices(tenant, now)
+            _forget_what_is_over(tenant, now)
+    _forget_notices(public, now)
     waiting = Delivery.objects.filter(
-        state=DeliveryState.PENDING, tenant__slug__in=[plan.slug for plan in plans], created_at__lte=now
+        state=DeliveryState.PENDING, tenant__in=[*tenants, public], created_at__lte=now
     )
     sent = 0
     for moment in waiting.order_by("created_at").values_list("created_at", flat=True).distinct():
@@ -101,11 +141,16 @@ def post(*, now: datetime, plans: Sequence[TenantPlan] = data.TENANTS) -> int:
     return sent
 
 
-def _forget(tenant: Tenant, now: datetime) -> None:
-    """Take from the queue the notices that are no news, and what asks for something that is done by now."""
+def _forget_notices(tenant: Tenant, now: datetime) -> None:
+    """Take from the queue the notices that are no news."""
     pending = Delivery.objects.filter(tenant=tenant, state=DeliveryState.PENDING)
     notices = pending.exclude(message__in=["incident.breached", "incident.warned"])
     notices.filter(created_at__lt=now - data.NEWS).delete()
+
+
+def _forget_what_is_over(tenant: Tenant, now: datetime) -> None:
+    """Take from the queue what asks for something that is done by now."""
+    pending = Delivery.objects.filter(tenant=tenant, state=DeliveryState.PENDING)
     warnings = pending.filter(message="incident.warned")
     events = Event.objects.in_bulk(warnings.values_list("event", flat=True))
     incidents = {ref(row): row for row in Incident.objects.open()}
@@ -180,6 +225,7 @@ class _Seeding:
 
     def play(self) -> int:
         self._people()
+        self._duties()
         self._segments()
         for plan in self.plans:
             place = self._found(plan)
@@ -187,6 +233,10 @@ class _Seeding:
             self._plan_open(place)
             self._plan_changes(place)
             self._plan_operations(place)
+            self._plan_trespass(place)
+            store_requests(list(traffic.requests(place.tenant, people=len(place.plan.members), now=self.now)))
+        for moment, depth in traffic.depths(now=self.now):
+            note_level(name="queue_depth", value=depth, now=moment)
         self._plan_roll_out()
         return self._run()
 
@@ -220,6 +270,15 @@ class _Seeding:
             now=self._tick(),
         )
 
+    def _duties(self) -> None:
+        """Who hears of alerts, and where; what is there already stays."""
+        by = self._staff(StaffRole.PLATFORM)
+        for owner, person in data.DUTIES:
+            user = self.users[person.email]
+            if not Duty.objects.filter(owner=owner, user=user).exists():
+                put_on_duty(user=user, owner=owner, by=by, now=self._tick())
+        _connect_operators(self._tick())
+
     def _segments(self) -> None:
         there = set(Segment.objects.values_list("key", flat=True))
         for key, name in data.SEGMENTS.items():
@@ -237,6 +296,7 @@ class _Seeding:
             now=self._tick(),
         )
         place = _Place(plan, tenant)
+        plan_summaries()
         with entering(tenant):
             for member in plan.members:
                 user = self.users[member.email]
@@ -417,6 +477,18 @@ class _Seeding:
             resume = partial(services.resume_tenant, tenant=tenant, reason="Moved", by=by)
             self._at(closed, None, lambda now: suspend(now=now))
             self._at(closed + timedelta(minutes=40), None, lambda now: resume(now=now))
+
+    def _plan_trespass(self, place: _Place) -> None:
+        """Somebody asks for another project, too often: an alert opens, is taken and recovers."""
+        plan, tenant = data.TRESPASS, place.tenant
+        if not place.plan.slug.endswith(plan.slug):
+            return
+        began = self._ago(plan.minutes_ago)
+        for seconds in plan.attempts:
+            self._at(began + timedelta(seconds=seconds), None, self._trespass(tenant))
+        for minute in range(1, plan.looks + 1):
+            self._at(began + timedelta(minutes=minute, seconds=5), None, self._look(tenant, plan.rule))
+        self._at(began + timedelta(minutes=plan.taken), None, self._take(tenant, plan.rule, plan.note))
 
     def _plan_roll_out(self) -> None:
         for switch in data.ROLL_OUT:
@@ -626,6 +698,34 @@ class _Seeding:
     def _end_grant(self, made: list[SupportGrant]) -> Step:
         by = self._staff(StaffRole.SUPPORT)
         return lambda now: services.end_grant(grant=made[-1], by=by, now=now)
+
+    @staticmethod
+    def _trespass(tenant: Tenant) -> Step:
+        return lambda now: services.count_signal(
+            signal=Signal.CROSS_SCOPE, tenant=tenant, about={"demo": True}, now=now
+        )
+
+    @staticmethod
+    def _look(tenant: Tenant, rule: str) -> Step:
+        """One look at one alarm, as the worker has every minute at all of them."""
+        alarm = next(alarm for alarm in settings.THRESHOLDS.watched() if alarm.name == rule)
+        meant, limits = rule_of(alarm), settings.THRESHOLDS.verdict
+        future = timedelta(seconds=limits.FUTURE_SECONDS)
+        read = source_of(alarm.metric)
+        assert read is not None, f"{alarm.metric} is measured"
+
+        def step(now: datetime) -> None:
+            sample = read([tenant], *meant.period(now)).get(tenant.pk)
+            verdict = judge(meant, sample, now=now, significance=limits.SIGNIFICANCE, future=future)
+            record(judged=[Judged(alarm, tenant, verdict)], now=now)
+
+        return step
+
+    def _take(self, tenant: Tenant, rule: str, note: str) -> Step:
+        by = self._staff(StaffRole.SUPPORT)
+        return lambda now: acknowledge(
+            alert=Alert.objects.get(tenant=tenant, rule=rule), note=note, by=by, now=now
+        )
 
     def _set_flag(self, switch: Switch) -> Step:
         by, segment = self._staff(StaffRole.RELEASE), Segment.objects.get(key=switch.segment)

@@ -33,7 +33,11 @@ def told(acme, now):
 
 
 def arrive(folder, row, name="1"):
-    if row.channel == "webhook":
+    if row.channel == "pagerduty":
+        event = {"payload": {"custom_details": {"delivery": row.key}}}
+        kept = {"path": "/v2/enqueue", "headers": {}, "body": json.dumps(event)}
+        (folder / f"{name}-pagerduty.json").write_text(json.dumps(kept))
+    elif row.channel == "webhook":
         (folder / f"{name}-{row.pk}.json").write_text(json.dumps({"headers": {"Webhook-Id": row.key}}))
     else:
         (folder / f"{name}-{row.pk}.eml").write_text(f"Message-ID: {message_id(row)}\n\ntext\n")
@@ -44,9 +48,13 @@ def test_everything_that_was_sent_is_there_and_repeats_count_once(told, tmp_path
     for name in ("1", "2"):
         arrive(tmp_path, mail, name)
     arrive(tmp_path, hook)
+    arrive(tmp_path, told(channel="pagerduty"))
+    told(channel="slack_webhook")
+    chat = {"path": "/services/T/B/alerts", "headers": {}, "body": "{}"}
+    (tmp_path / "1-slack-alerts.json").write_text(json.dumps(chat))
     found = account(tmp_path)
     assert found.balanced
-    assert (found.states, found.arrived, found.repeated) == ({"sent": 2}, 2, 1)
+    assert (found.states, found.arrived, found.repeated) == ({"sent": 3}, 3, 1)
 
 
 def test_what_is_missing_is_named(told, tmp_path):

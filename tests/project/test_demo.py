@@ -2,17 +2,22 @@
 
 import json
 import stat
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import override_settings
+from django.urls import get_resolver
 
 from hypercare import services
 from hypercare.models import (
@@ -32,14 +37,26 @@ from hypercare.states import (
     Severity,
     SupportLevel,
 )
-from project.demo import cases, data, logins, run, seed, talk
+from observability.models import Alert, Duty, RequestMetric, RunSummary
+from observability.services import request_figures, routes_to_nowhere
+from project.demo import cases, data, logins, run, seed, talk, traffic
+from project.mailbox import Hooks, told
 from project.management.commands import demo
 from tenancy import services as services_of_people
 from tenancy.access import Denied, resolve
 from tenancy.chains import verify
 from tenancy.context import PUBLIC, entering
 from tenancy.errors import Invalid
-from tenancy.models import ApiToken, Deadline, Delivery, OperatorEvent, SupportGrant, Tenant, User
+from tenancy.models import (
+    ApiToken,
+    Deadline,
+    Delivery,
+    Endpoint,
+    OperatorEvent,
+    SupportGrant,
+    Tenant,
+    User,
+)
 from tenancy.rules import secret_digest
 from tenancy.states import Role, StaffRole
 
@@ -99,12 +116,29 @@ def test_people_can_exist_and_nobody_can_be_reached():
 
 
 @pytest.fixture(scope="module")
-def played(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Tenant]]:
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hooks]:
+    """What stands for Slack and PagerDuty in the demo."""
+    hooks = Hooks(tmp_path_factory.mktemp("mail"), host="127.0.0.1", port=0)
+    threading.Thread(target=hooks.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{hooks.server_port}/"
+    with override_settings(SLACK_HOOKS_URL=address, PAGERDUTY_URL=address, EGRESS_ALLOW_LOOPBACK=True):
+        yield hooks
+    hooks.shutdown()
+    hooks.server_close()
+
+
+@pytest.fixture(scope="module")
+def played(django_db_setup: None, django_db_blocker: Any, receiver: Hooks) -> Iterator[dict[str, Tenant]]:
     """The whole history, played once for this module and rolled back after it."""
     with django_db_blocker.unblock(), transaction.atomic():
         seed.seed(now=NOW, plans=PLANS)
         yield {plan.slug: Tenant.objects.get(slug=plan.slug) for plan in PLANS}
         transaction.set_rollback(True)
+
+
+@pytest.fixture
+def demo_globex(played: dict[str, Tenant], db: None) -> Tenant:
+    return played["demo-globex"]
 
 
 @pytest.fixture
@@ -164,6 +198,70 @@ def test_clocks_of_the_open_ones_go_on_ticking(demo_acme):
     due = Deadline.objects.filter(tenant=demo_acme, dead_at__isnull=True)
     assert due.count() >= 12
     assert not due.filter(wake_at__lte=NOW).exists()
+
+
+def test_no_alert_is_routed_to_nowhere(demo_acme):
+    assert routes_to_nowhere(settings.THRESHOLDS.watched()) == {}
+    duties = Duty.objects.select_related("user").values_list("owner", "user__email")
+    assert sorted(duties) == sorted((owner, person.email) for owner, person in data.DUTIES)
+
+
+def test_the_operators_chats_follow_the_receiver(demo_acme, settings):
+    settings.SLACK_HOOKS_URL = "http://127.0.0.1:1/"
+    for _ in range(2):
+        seed.connect("http://127.0.0.1:1/", now=NOW, slug="nobody")
+    chats = Endpoint.objects.filter(tenant__schema_name=PUBLIC, channel="slack_webhook").order_by("name")
+    assert [chat.name for chat in chats] == ["alerts", "product"]
+    assert {chat.secret.rpartition("/services/")[0] for chat in chats} == {"http://127.0.0.1:1"}
+    assert OperatorEvent.objects.filter(verb="endpoint.secret_rotated").count() == 2
+
+
+def test_a_trespass_raised_an_alert_that_was_taken_and_is_over(demo_globex):
+    (alert,) = Alert.objects.filter(tenant=demo_globex)
+    plan = data.TRESPASS
+    began = NOW - timedelta(minutes=plan.minutes_ago)
+    assert (alert.rule, alert.state, alert.reopened_count) == (plan.rule, "recovered", 0)
+    assert began < alert.opened_at < alert.acknowledged_at < alert.recovered_at
+    assert alert.recovered_at <= began + timedelta(minutes=plan.looks, seconds=5)
+    assert alert.acknowledged_by.email == data.DUTIES[0][1].email
+    assert Alert.objects.count() == 1
+
+
+def test_requests_were_counted_on_routes_that_exist_and_none_failed_lately(demo_globex):
+    known = {str(pattern.pattern) for pattern in _flat(get_resolver("project.urls"))}
+    assert {route.route for route in traffic.TRAFFIC} <= known
+    rows = RequestMetric.objects.filter(tenant=demo_globex)
+    assert 500 < rows.count() < 3000
+    assert all(sum(row.codes.values()) == sum(row.bins.values()) for row in rows)
+    lately = request_figures([demo_globex], since=NOW - timedelta(hours=1), until=NOW)[demo_globex.pk]
+    assert lately.count > 20
+    assert lately.total_5xx == 0
+    assert lately.p95_ms < 1000
+    summary = RunSummary.objects.filter(tenant=demo_globex).latest("end")
+    assert summary.body["requests"]["count"] > 100
+    assert summary.body["latency"]["request_ms"]["p95"] > 0
+    assert summary.body["queue"]["minutes_measured"] > 100
+    assert not summary.body["queue"]["stuck_detected"]
+
+
+def _flat(resolver, prefix=""):
+    for pattern in resolver.url_patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from _flat(pattern, prefix + str(pattern.pattern))
+        else:
+            yield SimpleNamespace(pattern=prefix + str(pattern.pattern))
+
+
+def test_slack_heard_of_the_alert_when_it_was(demo_globex, receiver):
+    seed.post(now=NOW, plans=PLANS[1:2])
+    ours = Delivery.objects.filter(tenant__schema_name=PUBLIC)
+    assert [row.last_error for row in ours if row.state != "sent"] == []
+    said = told(receiver.folder)
+    assert [line for line in said.splitlines() if "Slack #alerts" in line and data.TRESPASS.rule in line]
+    assert not list(receiver.folder.glob("*-pagerduty.json")), "a high alert pages nobody"
+    on_call = {person.email for owner, person in data.DUTIES if owner == "on_call"}
+    mailed = {to for one in mail.outbox if data.TRESPASS.rule in one.subject for to in one.to}
+    assert mailed == on_call
 
 
 def test_its_mails_are_sent_when_they_would_have_been(demo_acme):
@@ -269,6 +367,14 @@ def place(tmp_path) -> run.Place:
     return run.Place("localhost", 8123, 1125, 1180, tmp_path)
 
 
+def test_its_processes_know_what_they_are_and_the_watchdog_whom_to_beat_to(place):
+    commands = run.processes(place)
+    assert list(commands) == ["mail", "web", "worker", "beat", "watchdog"]
+    for name, command in commands.items():
+        assert name == "mail" or f"PROCESS={name}" in command
+    assert "HEARTBEAT_URL=http://127.0.0.1:1180/heartbeat" in commands["watchdog"]
+
+
 @pytest.fixture
 def demo_plans(monkeypatch):
     monkeypatch.setattr(data, "TENANTS", PLANS)
@@ -280,7 +386,9 @@ def test_the_notes_have_their_shape_and_tokens_that_work(demo_acme, demo_plans, 
     assert stat.S_IMODE(place.notes.stat().st_mode) == 0o600
     written = json.loads(place.notes.read_text())
     assert set(written) == {"console", "tenants"}
-    assert set(written["console"]) == {"url", "logins"}
+    assert set(written["console"]) == {"url", "logins", "metrics"}
+    assert written["console"]["metrics"]["url"] == "http://localhost:8123/metrics"
+    assert len(written["console"]["metrics"]["token"]) > 20
     assert written["console"]["url"] == "http://localhost:8123/admin/"
     assert [login["role"] for login in written["console"]["logins"]] == ["support", "release", "platform"]
     for login in written["console"]["logins"]:
@@ -326,6 +434,8 @@ def test_the_greeting_names_every_login_and_the_password(demo_acme, demo_plans, 
         assert one["url"] in said
         assert all(login["email"] in said for login in one["logins"])
     assert data.PASSWORD in said
+    assert "http://127.0.0.1:1180/heartbeat" in said
+    assert "http://127.0.0.1:1180/told" in said
     assert "hc_" not in said
 
 

@@ -3,7 +3,10 @@
 import logging
 import os
 import re
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -22,7 +25,7 @@ from hypercare.services.people import project_roles
 from hypercare.states import ClockKind
 from project.demo import cases, data, logins, run, seed
 from project.demo.account import account
-from project.mailbox import Mailbox
+from project.mailbox import Hooks, Mailbox
 from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.models import Tenant, User
@@ -34,7 +37,8 @@ BREACHES_IN = timedelta(seconds=60)
 
 class Command(BaseCommand):
     help = (
-        "Migrates, makes the demo tenants if there are none, and runs web, worker, beat and a mailbox until Ctrl-C. "
+        "Migrates, makes the demo tenants if there are none, and runs web, worker, beat, watchdog and a mailbox "
+        "until Ctrl-C. "
         "While it runs, --incident opens a P1 that breaches in a minute, --mail shows the newest mail, --code gives "
         "the code that one of us signs in with, and --account compares what was to be told with what the mailbox got."
     )
@@ -93,7 +97,7 @@ class Command(BaseCommand):
         logins.write(found, place.notes)
         connections.close_all()
         self.stdout.write(
-            f"Prepared in {time.monotonic() - began:.0f} s. Starting web, worker, beat and mailbox ..."
+            f"Prepared in {time.monotonic() - began:.0f} s. Starting web, worker, beat, watchdog and mailbox ..."
         )
         self.stdout.flush()
         path = os.pathsep.join(filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH"))))
@@ -103,6 +107,9 @@ class Command(BaseCommand):
             "BASE_URL": place.base_url,
             "EMAIL_URL": f"smtp://127.0.0.1:{place.mail_port}",
             "EGRESS_ALLOW_LOOPBACK": "true",
+            "SLACK_HOOKS_URL": place.hook,
+            "PAGERDUTY_URL": place.hook,
+            "METRICS_TOKEN": found["console"]["metrics"]["token"],
         }
         run.start(place, env, greeting(found, place, news))
 
@@ -112,6 +119,7 @@ class Command(BaseCommand):
         settings.BASE_URL = place.base_url
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", place.mail_port
         settings.EGRESS_ALLOW_LOOPBACK = True
+        settings.SLACK_HOOKS_URL = settings.PAGERDUTY_URL = place.hook
 
     def _fill(self, place: run.Place) -> str:
         """Make the tenants if none of them is there, and say what is."""
@@ -125,14 +133,13 @@ class Command(BaseCommand):
             return f"The data is as you left it, made {_ago(age)}; its clocks went on.{gone} Fresh: make demo-reset"
         self.stdout.write("Playing three weeks of history ...")
         self.stdout.flush()
-        incidents = seed.seed(now=now)
-        logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's, ten lines a mail
-        mailbox = Controller(Mailbox(place.mail), hostname="127.0.0.1", port=place.mail_port)
-        mailbox.start()
+        logging.disable(logging.WARNING)  # what was is no news, and aiosmtpd has ten lines a mail
         try:
-            mails = seed.post(now=now)
+            incidents = seed.seed(now=now)
+            with mailbox(place):
+                mails = seed.post(now=now)
         finally:
-            mailbox.stop()
+            logging.disable(logging.NOTSET)
         return f"Made anew: {incidents} incidents of three weeks, {mails} mails about them."
 
     # ---- what to try --------------------------------------------------------------------------------------------
@@ -201,13 +208,28 @@ class Command(BaseCommand):
         told = sum(found.states.values())
         states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
         self.stdout.write(
-            f"{told} mails and webhooks were to be sent: {states or 'none'}.\n"
+            f"{told} mails, webhooks and pages were to be sent: {states or 'none'}.\n"
             f"{found.arrived} are in the mailbox; {found.repeated} came again, with the id they had;"
             f" {len(found.missing)} are missing, {found.strange} are nobody's."
         )
         if not found.balanced:
             raise CommandError("\n".join(["It does not add up (yet).", *found.missing]))
         self.stdout.write("Every message is accounted for.")
+
+
+@contextmanager
+def mailbox(place: run.Place) -> Iterator[None]:
+    """The mailbox in this process, as long as no other has its ports."""
+    mails = Controller(Mailbox(place.mail), hostname="127.0.0.1", port=place.mail_port)
+    hooks = Hooks(place.mail, host="127.0.0.1", port=place.hook_port)
+    mails.start()
+    threading.Thread(target=hooks.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        mails.stop()
+        hooks.shutdown()
+        hooks.server_close()
 
 
 def greeting(found: logins.Notes, place: run.Place, news: str) -> str:
@@ -233,6 +255,8 @@ def greeting(found: logins.Notes, place: run.Place, news: str) -> str:
         f"                        curl -H 'Authorization: Bearer ...' http://{token}api/v1/me",
         f"  Mails                 {place.mail}, the newest: .venv/bin/python manage.py demo --mail",
         "  Watch a breach        .venv/bin/python manage.py demo --incident    (in another shell)",
+        f"  Slack and the pager   curl {place.told}    shows what they were told",
+        f"  Watchdog's heartbeat  curl {place.heartbeat}    says when the last one came",
         "  Stop                  Ctrl-C. A second start keeps the data; make demo-reset drops it.",
         "=" * 78,
         "",
