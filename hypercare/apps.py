@@ -11,13 +11,27 @@ class HypercareConfig(AppConfig):
         from hypercare import services  # noqa: PLC0415
         from hypercare.models import Project  # noqa: PLC0415
         from hypercare.permissions import RULES  # noqa: PLC0415
+        from hypercare.services import activity, summaries  # noqa: PLC0415
         from hypercare.states import ClockKind  # noqa: PLC0415
-        from tenancy import deadlines, live, permissions  # noqa: PLC0415
+        from observability.health import register_section  # noqa: PLC0415
+        from observability.services import register_counts, register_raiser  # noqa: PLC0415
+        from tenancy import deadlines, live, permissions, transactions  # noqa: PLC0415
         from tenancy.context import current_tenant  # noqa: PLC0415
         from tenancy.deliveries import Form, each, register_message  # noqa: PLC0415
         from tenancy.services import name_verbs, offer_scopes  # noqa: PLC0415
 
         permissions.declare(RULES)
+        register_raiser(services.AlertsRaiser())
+        register_counts(
+            "hypercare",
+            summaries.count_for_summary,
+            labels=summaries.COUNTED,
+            words=summaries.words_for_summary,
+            charted=summaries.REPORTED,
+            levels=[summaries.OPEN],
+        )
+        transactions.route(activity.note_reports)
+        register_section("last_activity", {"last_incident_at"}, activity.last_activity)
         name_verbs(services.VERBS)
         offer_scopes(
             lambda actor: list(Project.objects.visible_to(actor, current_tenant()).values_list("pk", "name"))

@@ -37,5 +37,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # it has no types
 
     def _ensure_connected(self) -> Connection:
         # Celery's own waits here until there is a broker, and the pulse would stop for what is not beat's fault.
-        broker: Connection = self.connection.ensure_connection(max_retries=1, interval_start=0)
+        broker: Connection = self.connection.ensure_connection(
+            max_retries=1,  # not tunable: the next tick tries again
+            interval_start=0,
+        )
         return broker

@@ -18,8 +18,8 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.utils import timezone
 
-from observability import health
-from project.startup import serve
+from observability import exposition, health
+from project.startup import finish, serve
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 _wsgi: Any = get_wsgi_application()  # Django's stubs and a2wsgi's differ about what WSGI is
@@ -35,6 +35,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 _django: Any = WSGIMiddleware(_wsgi, workers=settings.WEB_THREADS)
 _readiness = health.Probe("ready", lambda: health.readiness(now=timezone.now()))
+_metrics = health.Probe("metrics", lambda: exposition.expose(now=timezone.now()))
 _events = Events(Hub(Reader(), url=settings.CACHE_URL), clock=timezone.now)
 
 
@@ -44,6 +45,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _live(receive, send)
     elif scope["type"] == "http" and scope["path"] in health.PATHS:
         await _answer_health(scope, send)
+    elif scope["type"] == "http" and scope["path"] == exposition.PATH:
+        await _answer_metrics(scope, send)
     elif scope["type"] == "http" and scope["path"] == PATH:
         await _events(scope, receive, send)
     elif scope["type"] == "http":
@@ -60,6 +63,7 @@ async def _live(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await _events.close()
+    await asyncio.to_thread(finish)
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -86,7 +90,19 @@ async def _answer_health(scope: Scope, send: Send) -> None:
     method, status, said = scope["method"], int(HTTPStatus.OK), health.liveness()
     if scope["path"] == health.READY and method in health.METHODS:
         status, said = await asyncio.wrap_future(_readiness.ask())  # who asks meanwhile shares the answer
-    answer = health.answer(method, status, said)
+    await _send_whole(health.answer(method, status, said), send)
+
+
+async def _answer_metrics(scope: Scope, send: Send) -> None:
+    method = scope["method"]
+    given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    answer = exposition.refusal(method, given)
+    if answer is None:
+        answer = exposition.answer(method, await asyncio.wrap_future(_metrics.ask()))
+    await _send_whole(answer, send)
+
+
+async def _send_whole(answer: health.Answer, send: Send) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

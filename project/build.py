@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 UNKNOWN = "unknown"
-GIT_TIMEOUT_SECONDS = 5  # not a threshold: it is needed before the thresholds exist
+GIT_TIMEOUT_SECONDS = 5  # not tunable: it is needed before the thresholds exist
 
 
 def build_id(environ: Mapping[str, str], root: Path) -> str:

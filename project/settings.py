@@ -13,6 +13,7 @@ import environ
 from celery.schedules import crontab
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 from project.thresholds import ConfigError, load_config
 
@@ -65,6 +66,11 @@ CREDENTIAL_KEYS = env.list(
     default=["ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtISE="] if not PRODUCTION else environ.Env.NOTSET,
 )
 
+# Who has it may read /metrics (Authorization: Bearer ...); empty: there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Where traces go, over OTLP; empty: none are made. OpenTelemetry's own variables say the rest.
+TRACING = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+
 # ---- apps: every app is shared or a tenant's, none is both -------------------------------------------------------
 
 SHARED_APPS = [
@@ -94,7 +100,7 @@ SHARED_APPS = [
 TENANT_APPS = ["tenancy.journal", "hypercare"]
 INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
 # What fills the two consoles; nobody else's admin is loaded (tenancy.web.apps).
-CONSOLES = ["tenancy.admin", "hypercare.admin"]
+CONSOLES = ["tenancy.admin", "observability.admin", "hypercare.admin"]
 
 TENANT_MODEL = "tenancy.Tenant"
 TENANT_DOMAIN_MODEL = "tenancy.Domain"
@@ -108,8 +114,18 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What kind of process this is decides how long a statement may take, in ms.
 PROCESS = env.str("PROCESS", default="command")
-_STATEMENT_MS = {"web": 5_000, "worker": 30_000, "beat": 10_000}.get(PROCESS, 0)
-_LOCK_MS = {"web": 3_000, "worker": 5_000, "beat": 5_000}.get(PROCESS, 0)
+_STATEMENT_MS = {
+    "web": THRESHOLDS.database.WEB_STATEMENT_MS,
+    "worker": THRESHOLDS.database.WORKER_STATEMENT_MS,
+    "beat": THRESHOLDS.database.BEAT_STATEMENT_MS,
+    "watchdog": THRESHOLDS.database.BEAT_STATEMENT_MS,
+}.get(PROCESS, 0)
+_LOCK_MS = {
+    "web": THRESHOLDS.database.WEB_LOCK_MS,
+    "worker": THRESHOLDS.database.WORKER_LOCK_MS,
+    "beat": THRESHOLDS.database.BEAT_LOCK_MS,
+    "watchdog": THRESHOLDS.database.BEAT_LOCK_MS,
+}.get(PROCESS, 0)
 
 DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", default="postgresql:///hypercare")}
 DATABASES["default"] |= {
@@ -120,13 +136,20 @@ DATABASES["default"] |= {
 }
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
-        "connect_timeout": 3,
-        "prepare_threshold": 2,  # for tenancy.postgresql.statements; nothing else binds on the server
+        "connect_timeout": THRESHOLDS.database.CONNECT_SECONDS,
+        "prepare_threshold": 2,  # not tunable: for tenancy.postgresql.statements; nothing else binds on the server
         "application_name": f"hypercare-{PROCESS}",
         "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS}"
-        " -c idle_in_transaction_session_timeout=60000",
+        f" -c idle_in_transaction_session_timeout={THRESHOLDS.database.IDLE_SECONDS}s",
     }
 )
+if PROCESS == "watchdog":  # it waits seconds, not hours, for a server that vanished without a word
+    DATABASES["default"]["OPTIONS"] |= {
+        "keepalives_idle": THRESHOLDS.database.KEEPALIVE_IDLE_SECONDS,
+        "keepalives_interval": THRESHOLDS.database.KEEPALIVE_EVERY_SECONDS,
+        "keepalives_count": THRESHOLDS.database.KEEPALIVE_TRIES,
+        "tcp_user_timeout": THRESHOLDS.database.LOST_AFTER_MS,
+    }
 
 # ---- broker, cache ----------------------------------------------------------------------------------------------
 
@@ -137,7 +160,10 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
         "KEY_FUNCTION": "tenancy.context.cache_key",
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        "OPTIONS": {
+            "socket_connect_timeout": THRESHOLDS.cache.TIMEOUT_SECONDS,
+            "socket_timeout": THRESHOLDS.cache.TIMEOUT_SECONDS,
+        },
     }
 }
 
@@ -145,7 +171,9 @@ CACHES = {
 
 MIDDLEWARE = [
     "observability.middleware.HealthMiddleware",
+    "observability.middleware.RequestMetricsMiddleware",
     "tenancy.web.middleware.RequestIdMiddleware",
+    *(["project.tracing.TracingMiddleware"] if TRACING else []),
     "tenancy.web.middleware.DatabaseAwayMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "tenancy.web.policies.PoliciesMiddleware",
@@ -182,10 +210,10 @@ TEMPLATES = [
         },
     }
 ]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = THRESHOLDS.api.MOST_BODY_BYTES
 
 SESSION_ENGINE = "tenancy.sessions"
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_AGE = int(timedelta(hours=THRESHOLDS.access.SESSION_HOURS).total_seconds())
 # Host-only: no Domain anywhere. Where there is https, browsers take `__Host-` from this very host alone.
 HTTPS = BASE_URL.startswith("https://")
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
@@ -198,7 +226,7 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 )
-SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0  # not tunable: the least that browsers preload
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -208,7 +236,10 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": THRESHOLDS.access.PASSWORD_LENGTH},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
@@ -228,7 +259,7 @@ HEADLESS_CLIENTS = ("browser",)
 MFA_ADAPTER = "tenancy.web.sign_in.adapters.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = True
-MFA_TOTP_PERIOD = 30  # seconds; RFC 6238, and what every app assumes
+MFA_TOTP_PERIOD = 30  # not tunable: seconds; RFC 6238, and what every app assumes
 MFA_TOTP_TOLERANCE = 1  # steps that a telephone's clock may differ
 MFA_TOTP_ISSUER = "Hypercare"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
@@ -314,6 +345,10 @@ EGRESS_ALLOW_LOOPBACK = env.bool("EGRESS_ALLOW_LOOPBACK", default=False) and not
 SLACK_BASE_URL = env.str("SLACK_BASE_URL", default="https://slack.com/api/")
 SLACK_HOOKS_URL = env.str("SLACK_HOOKS_URL", default="https://hooks.slack.com/")
 PAGERDUTY_URL = env.str("PAGERDUTY_URL", default="https://events.pagerduty.com")
+# Our own monitor, which alarms when the watchdog's heartbeat stays away; empty: nobody notices from outside.
+HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")
+if HEARTBEAT_URL and not HEARTBEAT_URL.startswith(("https://", "http://")):
+    raise SystemExit("HEARTBEAT_URL has to begin with https:// or http://")
 
 # ---- API ------------------------------------------------------------------------------------------------------
 
@@ -348,9 +383,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "ActorKindEnum": "tenancy.states.ActorKind",
+        "AlertSeverityEnum": "observability.states.AlertSeverity",
+        "AlertStateEnum": "observability.states.AlertState",
         "ChangeStatusEnum": "hypercare.states.ChangeState",
         "IncidentStatusEnum": "hypercare.states.IncidentState",
         "SeverityEnum": "hypercare.states.Severity",
+        "VerdictStatusEnum": "observability.states.VerdictStatus",
         "WorkItemKindEnum": "hypercare.states.WorkItemKind",
     },
     "POSTPROCESSING_HOOKS": [
@@ -367,19 +405,22 @@ SPECTACULAR_SETTINGS = {
 CELERY_BROKER_URL = BROKER_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "socket_keepalive": True}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": THRESHOLDS.broker.CONNECT_SECONDS,
+    "socket_timeout": THRESHOLDS.broker.ANSWER_SECONDS,
+    "socket_keepalive": True,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_TIME_LIMIT = THRESHOLDS.broker.TASK_SECONDS
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "hypercare"
-CELERY_DB_REUSE_MAX = 1000
+CELERY_DB_REUSE_MAX = THRESHOLDS.database.TASKS_PER_CONNECTION
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "observability.beat.Scheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 1
-# A wake-up that waited longer than this is thrown away: the next one does the same work.
-_STALE = {"expire_seconds": 30}
+CELERY_BEAT_MAX_LOOP_INTERVAL = THRESHOLDS.broker.BEAT_LOOP_SECONDS
+_STALE = {"expire_seconds": THRESHOLDS.broker.WAKE_EXPIRES_SECONDS}
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "tenancy.tasks.sweep",
@@ -393,7 +434,17 @@ CELERY_BEAT_SCHEDULE = {
     },
     "retain": {"task": "tenancy.tasks.retain", "schedule": crontab(hour=3, minute=10)},
     "export-heads": {"task": "tenancy.tasks.export_heads", "schedule": crontab(minute=5)},
-    "refill-spares": {"task": "tenancy.tasks.refill_spares", "schedule": 60, "options": _STALE},
+    "refill-spares": {
+        "task": "tenancy.tasks.refill_spares",
+        "schedule": THRESHOLDS.provisioning.REFILL_SECONDS,
+        "options": _STALE,
+    },
+    "evaluate": {
+        "task": "observability.tasks.evaluate",
+        "schedule": THRESHOLDS.alert.EVALUATE_SECONDS,
+        "options": _STALE,
+    },
+    "plan-summaries": {"task": "observability.tasks.plan_summaries", "schedule": crontab(minute="*/10")},
 }
 
 # ---- logs -----------------------------------------------------------------------------------------------------
@@ -405,19 +456,27 @@ LOGGING = {
     "formatters": {
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(tenant)s %(request_id)s",
-            "static_fields": {"build_id": BUILD_ID},
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(tenant)s %(project)s %(request_id)s %(user)s"
+            " %(task)s %(task_id)s %(trace_id)s",
+            "static_fields": {"build_id": BUILD_ID, "process": PROCESS},
+            "reserved_attrs": [*RESERVED_ATTRS, "request"],  # Django's text of it has the whole query
         },
         "plain": {"format": "%(levelname)s %(name)s [%(tenant)s] %(message)s"},
+        "line": {"format": "%(message)s"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "filters": ["scope"],
             "formatter": env.str("LOG_FORMAT", default="json" if PRODUCTION else "plain"),
-        }
+        },
+        "lines": {"class": "logging.StreamHandler", "formatter": "line"},
     },
-    "loggers": {"axes": {"level": "WARNING"}},  # it tells of each sign-in several times
+    "loggers": {
+        "axes": {"level": "WARNING"},  # it tells of each sign-in several times
+        # One line of JSON a summary, as it is (docs/guides/run-summaries.md).
+        "run_summary": {"handlers": ["lines"], "level": "INFO", "propagate": False},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
 

@@ -7,10 +7,6 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 
-ALLOCATIONS = 100_000
-"""Objects made before Python looks for cycles among them. A page of a list makes some thousands, a war room with 500
-incidents some ten thousand, and they leave none: at Python's own 700, each request would pay for many searches."""
-
 
 def announce() -> None:
     """Log that the configuration is valid, and which it is; a process with a bad one never comes here."""
@@ -27,7 +23,7 @@ def settle() -> None:
     """Take what is loaded out of every search for cycles, and search less often: it lives as long as the process."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(ALLOCATIONS, *gc.get_threshold()[1:])
+    gc.set_threshold(settings.THRESHOLDS.process.ALLOCATIONS, *gc.get_threshold()[1:])
 
 
 def publish() -> None:
@@ -37,12 +33,35 @@ def publish() -> None:
     live.fill(live.Publisher(settings.CACHE_URL))
 
 
+def trace() -> None:
+    """Make traces from now on, if somebody takes them; else OpenTelemetry is not even loaded."""
+    if settings.TRACING:
+        from project import tracing  # noqa: PLC0415 - see above
+
+        tracing.start()
+
+
 def serve() -> None:
-    """Announce, settle, and keep the flags fresh from now on: what each process that answers requests does."""
+    """Announce, settle, measure requests, and keep the flags fresh: what each process that answers requests does."""
+    from observability.recording import requests  # noqa: PLC0415 - models load after django.setup()
+    from observability.services import store_requests  # noqa: PLC0415 - as above
     from project import celery  # noqa: F401, PLC0415 - importing it fills tenancy.wake; commands do without
-    from tenancy.flags import start_refreshing  # noqa: PLC0415 - models load after django.setup()
+    from tenancy.flags import start_refreshing  # noqa: PLC0415 - as above
 
     announce()
+    trace()
+    requests.start(store_requests)
     settle()
     publish()
     start_refreshing()
+
+
+def finish() -> None:
+    """Hand on what was measured and traced, before the process ends; waits for no server longer than a flush."""
+    from observability.recording import requests  # noqa: PLC0415 - models load after django.setup()
+
+    requests.stop(timeout=settings.THRESHOLDS.metrics.FLUSH_SECONDS)
+    if settings.TRACING:
+        from project import tracing  # noqa: PLC0415 - see trace
+
+        tracing.stop()

@@ -9,6 +9,7 @@ from tenancy.web.app import App
 urlpatterns = [
     path("api/v1/", include("hypercare.api.urls")),
     path("api/v1/", include("tenancy.api.urls")),
+    path("api/v1/", include("observability.api.urls")),
     path("api/v1/events/ticket", TicketView.as_view(), name="events-ticket"),
     path("", App.as_view(), name="home"),
     path("sign-in", App.as_view(), name="app-sign-in"),

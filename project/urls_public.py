@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("tenancy.web.sign_in.urls")),
     path("admin/", public_site.urls),
     path("api/v1/", include("tenancy.api.urls")),
+    path("api/v1/", include("observability.api.urls_public")),
 ]
 handler400 = "tenancy.web.problems.bad_request"
 handler403 = "tenancy.web.problems.permission_denied"

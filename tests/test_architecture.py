@@ -53,7 +53,18 @@ EXTRA_ROOMS = {
         ),
         *("live", "logs", "postgresql", "provisioning", "rows", "sessions", "transactions", "wake", "web"),
     },
-    "observability": {"beat", "channels", "health", "mail", "messages", "middleware"},
+    "observability": {
+        "beat",
+        "channels",
+        "exposition",
+        "health",
+        "mail",
+        "messages",
+        "metrics",
+        "middleware",
+        "recording",
+        "watchdog",
+    },
 }
 BELOW_THE_EDGE = (
     "services",
@@ -177,8 +188,10 @@ def test_nobody_asks_the_clock_below_an_edge(path):
     assert asked == []
 
 
-# Django forces these: a session model and its store name each other, and an AppConfig comes before models.
-LATE_IMPORTS = {"tenancy/models/people.py": 1}
+LATE_IMPORTS = {
+    "tenancy/models/people.py": 1,  # a session model and its store name each other: Django forces it
+    "observability/rules/verdicts/judging.py": 1,  # scipy: 49 MB and a second in every process, for one rare rule
+}
 
 
 @pytest.mark.parametrize(

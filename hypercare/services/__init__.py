@@ -42,7 +42,7 @@ from hypercare.services.escalations import escalate
 from hypercare.services.explanations import Explanation, Passage, explain
 from hypercare.services.incident_actions import incident_actions
 from hypercare.services.incidents import assign, change_cause, change_incident, report_incident
-from hypercare.services.landscape import Breaches, Landscape, landscape
+from hypercare.services.landscape import Breaches, Landscape, Load, landscape, load_of, loads
 from hypercare.services.live import TOLD_TO_US, tell_of_changes, tell_of_incidents, tell_us
 from hypercare.services.messages import CHATS, PAGES, write_breach, write_chat, write_page
 from hypercare.services.metrics import Metrics, metrics
@@ -79,12 +79,12 @@ from hypercare.services.projects import (
     delete_project,
     remove_member,
 )
+from hypercare.services.raising import AlertsRaiser
 from hypercare.services.sheets import Column, Line, Sheet, bring_in, read_sheet, refuse_lines, told
 from hypercare.services.timeline import public_data, texts_of, timeline
 from hypercare.services.verbs import VERBS
 from hypercare.services.views import (
     LONGEST_VIEW_NAME,
-    MOST_VIEWS,
     canonical_query,
     change_view,
     delete_view,
@@ -98,11 +98,11 @@ __all__ = [
     "CHATS",
     "FAR_YEARS",
     "LONGEST_VIEW_NAME",
-    "MOST_VIEWS",
     "NOTICES",
     "PAGES",
     "TOLD_TO_US",
     "VERBS",
+    "AlertsRaiser",
     "Breaches",
     "Column",
     "Effect",
@@ -110,6 +110,7 @@ __all__ = [
     "Foreseen",
     "Landscape",
     "Line",
+    "Load",
     "Metrics",
     "Passage",
     "Person",
@@ -160,6 +161,8 @@ __all__ = [
     "implement_change",
     "incident_actions",
     "landscape",
+    "load_of",
+    "loads",
     "members_of",
     "metrics",
     "names_on",

@@ -33,8 +33,7 @@ WARNING_KINDS = {
     ClockKind.RESOLUTION: "incident.resolution_warning",
 }
 """The deadline that wakes us when each clock passes the next mark that people are warned of."""
-_POLICIES = 7103  # of advisory locks
-_CHUNK = 500
+_POLICIES = 7103  # not tunable: a name, among advisory locks
 
 
 # ---- terms: the policy in force ---------------------------------------------------------------------------------
@@ -93,7 +92,7 @@ def terms(project_id: UUID, severity: str, now: datetime) -> Terms:
     return Terms(minutes, found["version_id"], hours, why)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=settings.THRESHOLDS.hypercare.CALENDARS_REMEMBERED)
 def hours_by_version(version_id: UUID) -> Hours:
     """The hours of a calendar's version, which never changes: read once by each process."""
     version = CalendarVersion.objects.get(pk=version_id)
@@ -286,7 +285,7 @@ def write(incidents: Iterable[Incident]) -> None:
         values = {name: getattr(rows[0], name) for name in COLUMNS}
         Incident.objects.filter(pk=rows[0].pk).update(**values)
     else:
-        Incident.objects.bulk_update(rows, COLUMNS, batch_size=_CHUNK)
+        Incident.objects.bulk_update(rows, COLUMNS, batch_size=settings.THRESHOLDS.hypercare.CLOCK_ROWS)
 
 
 def schedule_next(incident: Incident, clock: ClockKind, state: ClockState, now: datetime) -> None:
@@ -372,7 +371,7 @@ def waiting(clock: ClockKind) -> Iterator[tuple[str, datetime]]:
 def waiting_for_marks(clock: ClockKind) -> Iterator[tuple[str, datetime]]:
     """Subject and time of every warning of `clock` that should wait: the next mark of each that runs."""
     incidents = iter(_running(clock))
-    while chunk := list(islice(incidents, _CHUNK)):
+    while chunk := list(islice(incidents, settings.THRESHOLDS.hypercare.CLOCK_ROWS)):
         events = ticks_of(chunk, clock)
         for incident in chunk:
             its = events[incident.pk]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.text import Truncator
 from django.utils.timezone import get_current_timezone, localtime
@@ -35,8 +36,6 @@ PAGES = {
 }
 """What each event does to the incident's page."""
 CHATS = (*PAGES, "incident.assigned", "incident.escalated", "incident.commented", "incident.changed")
-EXCERPT = 300
-"""Characters of a comment that a chat shows."""
 _NEWS = {
     "incident.reported": gettext_lazy("Reported"),
     "incident.first_response": gettext_lazy("First response given"),
@@ -157,7 +156,9 @@ def _news(event: Event) -> str:
             return _("Severity: %(change)s") % {"change": " → ".join(severity)} if severity else _("Changed")
         case "incident.commented":
             comment = Comment.objects.get(pk=event.data["comment"])
-            return _("Comment: %(text)s") % {"text": Truncator(comment.content).chars(EXCERPT)}
+            return _("Comment: %(text)s") % {
+                "text": Truncator(comment.content).chars(settings.THRESHOLDS.hypercare.EXCERPT)
+            }
     raise LookupError(event.verb)
 
 

@@ -27,7 +27,7 @@ from tenancy.permissions import require
 from tenancy.services import guards
 from tenancy.transactions import atomic
 
-REASON = 500
+REASON = 500  # not tunable: the journal's width
 """Characters of the longest reason."""
 NOT_WAITING = {"waiting_since": None, "waiting_reason": "", "waiting_owner_id": None}
 

@@ -17,8 +17,6 @@ from hypercare.states import ClockEventKind, ClockKind
 from tenancy.actors import Actor
 from tenancy.permissions import require
 
-MOST_LEGS = 40
-"""So many stretches of a clock's way are shown; a year of office hours has a thousand."""
 FAR_YEARS = calendars.FAR.days // 365
 
 
@@ -41,7 +39,8 @@ class Plan:
 class Preview:
     """One clock that would start. `way` is None when it is never due: not within FAR_YEARS.
 
-    `legs` lead from its start to when it is due, the first MOST_LEGS of them; `more` is how much time is not shown.
+    `legs` lead from its start to when it is due, the first console.PREVIEW_LEGS of them; `more` is how much time is
+    not shown.
     """
 
     clock: ClockKind
@@ -114,7 +113,7 @@ def _preview(clock: ClockKind, minutes: int, hours: Hours | None, begin: datetim
         return Preview(clock, minutes, None)
     if way.due_at > begin + calendars.FAR:
         return Preview(clock, minutes, None)
-    shown = tuple(islice(legs(hours, begin, way.due_at), MOST_LEGS))
+    shown = tuple(islice(legs(hours, begin, way.due_at), settings.THRESHOLDS.console.PREVIEW_LEGS))
     end = shown[-1].end if shown else begin
     return Preview(clock, minutes, way, shown, way.due_at - end)
 

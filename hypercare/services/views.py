@@ -3,6 +3,7 @@
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from hypercare.models import SavedView
@@ -13,10 +14,8 @@ from tenancy.permissions import may, require
 from tenancy.services import guards
 from tenancy.transactions import atomic, emit
 
-LONGEST_VIEW_NAME, LONGEST_QUERY = 60, 1000
-MOST_PARAMETERS = 50
-MOST_VIEWS = 30
-"""Views that one person keeps of one list: as many as can stand above it."""
+LONGEST_VIEW_NAME, LONGEST_QUERY = 60, 1000  # not tunable: the columns' widths
+MOST_PARAMETERS = 50  # not tunable: of a query; it is refused as no filter
 
 NOT_OF_A_VIEW = frozenset({"p", "all", "e"})
 """Parameters of a list that say where one is in it, not what it shows."""
@@ -61,8 +60,10 @@ def save_view(
         mine = SavedView.objects.filter(owner=by.user_id, list=list)
         if mine.filter(name=view.name).exists():
             raise _taken()
-        if mine.count() >= MOST_VIEWS:
-            text = _("You keep %(count)d views of this list. Remove one first.") % {"count": MOST_VIEWS}
+        if mine.count() >= settings.THRESHOLDS.console.MOST_VIEWS:
+            text = _("You keep %(count)d views of this list. Remove one first.") % {
+                "count": settings.THRESHOLDS.console.MOST_VIEWS
+            }
             raise Invalid(text, fields={"name": [text]})
         insert(view)
         emit("saved_view.saved", view, by=by, now=now, data={"list": list, "is_shared": is_shared})

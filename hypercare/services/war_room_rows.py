@@ -121,7 +121,7 @@ def _incident_rows(project: Any) -> QuerySet[Any, Any]:
 _incidents = Statement(_incident_rows, "project")
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # not tunable: more than there are kinds of readers
 def _project_statement(
     is_ours: bool, everything: bool, lines: int, changes: int
 ) -> tuple[tuple[str, ...], Statement]:

@@ -34,7 +34,7 @@ DELIVERY_TONES = {
     DeliveryState.DEAD: "late",
     DeliveryState.MOOT: "",
 }
-_LONG_KEY = 12  # characters: numbers are shorter, UUIDs are longer
+_LONG_KEY = 12  # not tunable: characters; numbers are shorter, UUIDs are longer
 STUCK = (DeliveryState.DEAD, DeliveryState.AMBIGUOUS)  # somebody may not have been told
 
 

@@ -20,7 +20,7 @@ from tenancy.actors import Actor
 from tenancy.admin.scopes import scope_name
 from tenancy.admin.secrets import Shown, ShowsSecrets
 from tenancy.admin.sections import INTEGRATIONS, MACHINERY, Cleaned
-from tenancy.admin.verbs import SHOWN, event_names
+from tenancy.admin.verbs import event_names
 from tenancy.forms import (
     EndpointChangeForm,
     EndpointForm,
@@ -238,7 +238,7 @@ class AnyEndpointAdmin(ShowsSecrets):
 
     @display(description=_("events"))
     def events(self, row: Endpoint) -> SafeString:
-        return event_names(row.verbs, most=SHOWN)
+        return event_names(row.verbs, most=settings.THRESHOLDS.console.EVENTS)
 
     @display(description=_("events"))
     def all_events(self, row: Endpoint) -> SafeString:

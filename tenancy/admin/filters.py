@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 SPANS = {
     "hour": (_("the last hour"), timedelta(hours=1)),
     "day": (_("the last 24 hours"), timedelta(days=1)),
-    "week": (_("the last 7 days"), timedelta(days=7)),
+    "week": (_("the last 7 days"), timedelta(days=7)),  # not tunable: as it says
 }
 
 

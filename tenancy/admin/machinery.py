@@ -121,11 +121,6 @@ class DeadlineAdmin(ModelAdmin):
 
 # ---- what runs regularly ------------------------------------------------------------------------------------------
 
-FEW_PERIODS = 3
-"""So many of its periods may pass before a task that did not run is late."""
-WRITTEN_AFTER = timedelta(minutes=5)
-"""Beat keeps what it ran in mind and writes it every three minutes: what the database says is so old at most."""
-
 
 def _next_after(task: PeriodicTask, at: datetime) -> datetime | None:
     """When `task` is due after it ran at `at`; None for a schedule that does not repeat."""
@@ -138,14 +133,18 @@ def _next_after(task: PeriodicTask, at: datetime) -> datetime | None:
 
 
 def late_since(task: PeriodicTask, now: datetime) -> datetime | None:
-    """When `task` should have run, if it is on and has missed FEW_PERIODS; else None."""
+    """When `task` should have run, if it is on and has missed console.LATE_PERIODS; else None."""
     if not task.enabled:
         return None
     ran = max(filter(None, [task.last_run_at, task.date_changed]), default=None)
     due = first = _next_after(task, ran) if ran else None
-    for _period in range(FEW_PERIODS - 1):
+    for _period in range(settings.THRESHOLDS.console.LATE_PERIODS - 1):
         due = _next_after(task, due) if due else None
-    return first if due and now > due + WRITTEN_AFTER else None
+    return (
+        first
+        if due and now > due + timedelta(minutes=settings.THRESHOLDS.console.WRITTEN_AFTER_MINUTES)
+        else None
+    )
 
 
 def late_tasks(now: datetime) -> list[int]:
@@ -261,7 +260,9 @@ class PeriodicTaskAdmin(ModelAdmin):
 
 def lease_ended(now: datetime) -> Q:
     """Deliveries whose dispatcher did not come back, and that no other has taken up for a few of its runs."""
-    grace = FEW_PERIODS * timedelta(seconds=settings.THRESHOLDS.delivery.EVERY_SECONDS)
+    grace = settings.THRESHOLDS.console.LATE_PERIODS * timedelta(
+        seconds=settings.THRESHOLDS.delivery.EVERY_SECONDS
+    )
     return Q(state=DeliveryState.LEASED, leased_until__lt=now - grace)
 
 
@@ -278,14 +279,12 @@ class LeaseFilter(SimpleListFilter):
 
 # ---- schemas that wait for a tenant -------------------------------------------------------------------------------
 
-REFILLED_AFTER = timedelta(minutes=5)
-"""A tenant takes a spare, and a task that runs every minute puts another in its place; this is ample."""
-
 
 def missing_spares(now: datetime) -> int:
     """How many spare schemas should have been made and were not."""
     customers = Tenant.objects.exclude(schema_name=PUBLIC)
-    if customers.filter(created_at__gt=now - REFILLED_AFTER).exists():
+    refilled_after = timedelta(minutes=settings.THRESHOLDS.console.REFILLED_AFTER_MINUTES)
+    if customers.filter(created_at__gt=now - refilled_after).exists():
         return 0
     ready = SpareSchema.objects.filter(leaf_hash=provisioning.leaf_hash(shared=False)).count()
     return max(0, settings.THRESHOLDS.provisioning.SPARE_SCHEMAS - ready)

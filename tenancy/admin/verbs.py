@@ -14,9 +14,6 @@ from unfold.contrib.filters.admin import DropdownFilter
 from tenancy.deliveries import ANY
 from tenancy.services import words_of
 
-SHOWN = 3
-"""Most events that a cell of a list names."""
-
 
 def event_name(verb: str) -> SafeString:
     """`verb` in words, and below them as it is written."""

@@ -48,7 +48,7 @@ from tenancy.services.people import (
     unlock,
 )
 from tenancy.services.preferences import clear_preference, preferences_of, set_preference
-from tenancy.services.retention import retain
+from tenancy.services.retention import register_expired, retain
 from tenancy.services.schedules import switch_task
 from tenancy.services.scopes import offer_scopes, scopes_for
 from tenancy.services.security import count_signal, security_counts
@@ -60,6 +60,7 @@ from tenancy.services.tenants import (
     create_tenant,
     ensure_public_tenant,
     purge_tenant,
+    register_leftovers,
     resume_tenant,
     suspend_tenant,
 )
@@ -118,6 +119,8 @@ __all__ = [
     "purge_tenant",
     "reactivate_user",
     "recovery_codes_left",
+    "register_expired",
+    "register_leftovers",
     "remove_endpoint",
     "remove_member",
     "remove_second_factor",

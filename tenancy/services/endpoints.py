@@ -31,7 +31,7 @@ from tenancy.states import ActorKind, Language
 from tenancy.transactions import atomic, emit, ref
 
 WEBHOOK, SLACK, SLACK_WEBHOOK, PAGERDUTY = "webhook", "slack", "slack_webhook", "pagerduty"
-LONGEST_ADDRESS = 500
+LONGEST_ADDRESS = 500  # not tunable: the column's width
 _VERB = re.compile(r"(?=.{3,60}$)[a-z_]+(\.[a-z_]+)+")
 _SLACK_CHANNEL = re.compile(r"[CG][A-Z0-9]{6,20}")
 _SLACK_TOKEN = re.compile(r"xoxb-[A-Za-z0-9-]{1,250}")

@@ -22,8 +22,6 @@ from tenancy.models import Tenant, User
 from tenancy.transactions import atomic, ref
 
 _MAILS = UUID("5c3a0f0e-53a2-4d0e-9a55-0f5a1d0c9b21")
-_MAIL_EVERY = timedelta(minutes=5)
-"""How often one person is mailed a link at most, however often it is asked for."""
 
 
 class Purpose(StrEnum):
@@ -43,7 +41,8 @@ def ask_for_link(*, email: str, now: datetime) -> None:
     )
     if user is None or isinstance(resolve(user, connection.tenant, now=now), Denied):
         return
-    stretch = now.timestamp() // _MAIL_EVERY.total_seconds()
+    every = timedelta(minutes=settings.THRESHOLDS.access.MAIL_EVERY_MINUTES)
+    stretch = now.timestamp() // every.total_seconds()
     with atomic():
         _mail(user, Purpose.RESET, uuid5(_MAILS, f"{user.pk} {stretch}"), now=now)
 
@@ -70,7 +69,8 @@ def holder_of(link: str, *, now: datetime) -> User:
     except (ValueError, KeyError, IndexError, OverflowError, OSError) as error:
         raise _dead() from error
     user = User.objects.filter(pk=pk, is_active=True).first() if pk < _MOST_IDS else None
-    if user is None or not timedelta(0) <= age + _CLOCKS_DIFFER or age > _lifetime(purpose):
+    ahead = timedelta(seconds=settings.THRESHOLDS.access.CLOCK_SKEW_SECONDS)
+    if user is None or not timedelta(0) <= age + ahead or age > _lifetime(purpose):
         raise _dead()
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     if not any(hmac.compare_digest(_signature(user, purpose, made, key), signed) for key in keys):
@@ -92,8 +92,7 @@ def _mail(user: User, purpose: Purpose, event: UUID, *, now: datetime) -> None:
 
 _LETTERS = {Purpose.RESET: "r", Purpose.INVITATION: "i"}
 _PURPOSES = {letter: purpose for purpose, letter in _LETTERS.items()}
-_CLOCKS_DIFFER = timedelta(minutes=2)
-_MOST_IDS = 2**63
+_MOST_IDS = 2**63  # not tunable: a bigint
 
 
 def _lifetime(purpose: Purpose) -> timedelta:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from tenancy import flags, hosts, provisioning
@@ -32,7 +33,14 @@ from tenancy.transactions import atomic, emit
 
 RESERVED = frozenset({"public", "www", "admin", "api", "static", "localhost"})
 # What names a purged tenant; its journal of what happened to it lives on in the operators'.
-_LEFTOVERS = (Domain, Membership, ApiToken, Session, SupportGrant, TenantFlag, Deadline, Delivery)
+_LEFTOVERS: list[type[Model]] = [
+    *(Domain, Membership, ApiToken, Session, SupportGrant, TenantFlag, Deadline, Delivery)
+]
+
+
+def register_leftovers(*models: type[Model]) -> None:
+    """Have `purge_tenant` delete a tenant's rows of `models`, by their `tenant`, too; for AppConfig.ready()."""
+    _LEFTOVERS.extend(models)
 
 
 def create_tenant(

@@ -12,6 +12,7 @@ from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.models import SupportGrant, Tenant, User
 from tests import factories
+from tests.observability.alarms import route_all
 
 Browser = Callable[[Tenant, User], Client]
 
@@ -48,6 +49,11 @@ def report(acme: Tenant, project: Project, users: dict[str, User], now: datetime
             return services.report_incident(project=project, title=title, severity=severity, by=by, now=at)
 
     return reported
+
+
+@pytest.fixture
+def routed(db: None) -> None:
+    route_all()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from openpyxl import load_workbook
 
 from hypercare import services
 from hypercare.models import Incident
+from project.thresholds import with_values
 from project.urls import urlpatterns
 from tenancy.actors import Actor
 from tenancy.context import entering
@@ -163,6 +164,26 @@ def test_a_page_of_its_own_is_in_the_menu_of_those_who_may(weather, acme, users,
     assert agent.get(weather).status_code == 403
     assert weather not in agent.get("/admin/").content.decode()
     assert browser(acme, users["customer"]).get(weather).status_code == 302
+
+
+def test_a_page_takes_what_its_path_names(acme, users, browser):
+    def view(request: HttpRequest, key: str) -> TemplateResponse:
+        return TemplateResponse(request, "admin/base_site.html", {"title": f"Weather in {key}"})
+
+    page = Page("weather/<slug:key>", "Weather", "sunny", "Work", 3, "policy.read", view, in_menu=False)
+    assert page.url_name == "weather_key"
+    tenant_site.add_page(page)
+    conf = types.ModuleType("project.urls_with_weather_by_place")
+    conf.urlpatterns = [path("admin/", tenant_site.urls), *urlpatterns]
+    try:
+        with override_settings(ROOT_URLCONF=conf):
+            seen = browser(acme, users["manager"]).get("/admin/weather/izmir/")
+            assert seen.context["title"] == "Weather in izmir"
+            assert browser(acme, users["agent"]).get("/admin/weather/izmir/").status_code == 403
+    finally:
+        tenant_site.pages.remove(page)
+    with pytest.raises(ValueError, match="menu"):
+        Page("weather/<slug:key>", "Weather", "sunny", "Work", 3, "policy.read", view)
 
 
 def test_a_page_is_not_added_twice(weather):
@@ -337,9 +358,9 @@ def test_a_selection_keeps_its_rows_through_a_wrong_form(acme, users, browser, r
 
 @pytest.mark.django_db
 def test_more_rows_than_a_page_shows_are_refused_before_they_are_read(
-    acme, users, browser, report, django_assert_max_num_queries, monkeypatch
+    acme, users, browser, report, django_assert_max_num_queries, settings
 ):
-    monkeypatch.setattr("tenancy.web.admin.rows.BULK_LIMIT", 3)
+    settings.THRESHOLDS = with_values(settings.THRESHOLDS, {"console.BULK_ROWS": 3})
     rows = [report(f"Incident {number}") for number in range(5)]
     client = browser(acme, users["manager"])
     everything = selected(*rows, select_across="1", apply="1", assigned_to_id="", support_level="L3")

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from hypercare import services as hypercare
-from hypercare.services.landscape import SCHEMAS_AT_ONCE, landscape
+from hypercare.services.landscape import landscape
+from observability.models import Alert, Silence
 from tenancy import deadlines, hosts, provisioning, services
 from tenancy.actors import Actor
 from tenancy.admin.thresholds import groups
@@ -42,8 +43,9 @@ from tenancy.states import Role
 from tenancy.web.admin import public_site
 from tests import factories
 from tests.console.test_public import BASE, deadline, delivery, journaled, refused, said
+from tests.observability.alarms import judged, run_summary, staff
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("routed")]
 
 
 @pytest.fixture
@@ -276,7 +278,7 @@ def test_a_tenant_that_cannot_be_read_is_named_and_hides_no_other(platform, acme
 
 
 def test_tenants_are_asked_many_at_once(tenants, now):
-    assert len(tenants) < SCHEMAS_AT_ONCE
+    assert len(tenants) < settings.THRESHOLDS.console.LANDSCAPE_TENANTS
     with CaptureQueriesContext(connection) as captured:
         landscape(now=now)
     assert sum("UNION ALL" in query["sql"] for query in captured) == 1
@@ -937,12 +939,33 @@ def test_thresholds_are_spelled_as_the_environment_spells_them():
         mismatch=type(settings.THRESHOLDS.mismatch)(RATIO=Decimal("0.060")),
         overridden=frozenset({"mismatch.RATIO"}),
     )
-    found = {f"{group}.{number.name}": number for group, numbers in groups(changed) for number in numbers}
+    found = {
+        ".".join(filter(None, (group, entry.name, number.name))): number
+        for group, entries in groups(changed)
+        for entry in entries
+        for number in entry.numbers
+    }
     ratio = found["mismatch.RATIO"]
     assert (ratio.value, ratio.default, ratio.overridden) == ("0.06", "0.05", True)
     assert ratio.variable == "THRESHOLD_MISMATCH_RATIO"
     assert [name for name, number in found.items() if number.overridden] == ["mismatch.RATIO"]
     assert found["mismatch.SEVERE_ABSOLUTE"].value == "500"
+    assert found["alarms.s1_rate.ABOVE"].variable == "THRESHOLD_ALARMS_S1_RATE_ABOVE"
+
+
+def test_an_alarm_is_shown_with_what_it_names(public, users, browser):
+    page = html.unescape(browser(public, users["release"]).get("/admin/thresholds/").content.decode())
+    for text in (
+        "SEC-CROSS-SCOPE-001",
+        "THRESHOLD_ALARMS_S1_RATE_ABOVE",
+        "runbook <code>s1-rate-spike</code>",
+        "owner <code>product_owner</code>",
+        "told on <code>slack:alerts, pagerduty</code>",
+        "more than <code>alert.BUG_REPORT_RATE</code>",
+        "is <b>S1 / (S1 + S2)</b>",
+        "THRESHOLD_TRIGGERS_LATENCY_INVESTIGATE_MINUTES",
+    ):
+        assert text in page, text
 
 
 # ---- what lists cost ----------------------------------------------------------------------------------------------
@@ -955,6 +978,19 @@ def _tenant(number, **_given):
 
 def _event(number, acme, now, system, **_given):
     deadlines.replay(deadline=deadline(acme, now, dead_at=now), reason=str(number), by=system, now=now)
+
+
+def _alert(number, acme, now, **_given):
+    what = judged(acme, "breach", now).verdict.as_json()
+    given = {"severity": "high", "owner": "on_call", "runbook": "not-ready", "verdict": what}
+    times = {"opened_at": now, "last_seen_at": now}
+    Alert.objects.create(rule=f"rule-{number}", tenant=acme, **given, **times)
+
+
+def _silence(acme, now, **_given):
+    by = factories.UserFactory(staff_role="release")
+    times = {"starts_at": now, "ends_at": now + timedelta(hours=1)}
+    Silence.objects.create(tenant=acme, reason="Load test", created_by=by, **times)
 
 
 def _session(public, now, **_given):
@@ -982,6 +1018,12 @@ ROWS = {
     "tenancy.apitoken": lambda public, **_: factories.token(
         factories.UserFactory(staff_role="support"), public
     ),
+    "observability.alert": _alert,
+    "observability.silence": _silence,
+    "observability.runsummary": lambda number, acme, now, system, **_: run_summary(
+        acme, number, by=system, now=now
+    ),
+    "observability.duty": lambda **_: staff("on_call"),
     "django_celery_beat.periodictask": lambda number, **_: periodic(f"task-{number}"),
 }
 LISTS = [model._meta.label_lower for model in public_site._registry]

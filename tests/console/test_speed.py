@@ -13,6 +13,7 @@ from hypercare import services
 from hypercare.models import Project, SavedView
 from hypercare.rules import Target
 from hypercare.states import WorkItemKind
+from observability.models import Alert
 from tenancy import hosts
 from tenancy.actors import Actor
 from tenancy.context import entering
@@ -22,6 +23,7 @@ from tenancy.web.admin import tenant_site
 from tests import factories
 from tests.console import test_endpoints as endpoints
 from tests.hypercare.clockwork import OFFICE
+from tests.observability.alarms import judged, run_summary
 
 pytestmark = pytest.mark.django_db
 FEW, MANY = 10, 100
@@ -130,6 +132,15 @@ class World:
         services.create_policy(
             project=self.project, targets=targets, valid_from=begins, by=self.admin, now=self.now
         )
+
+    def alert(self, number: int) -> None:
+        what = judged(self.tenant, "breach", self.now)
+        given = {"severity": "high", "owner": "on_call", "verdict": what.verdict.as_json()}
+        times = {"opened_at": self.now, "last_seen_at": self.now}
+        Alert.objects.create(rule=f"rule-{number}", tenant=self.tenant, **given, **times)
+
+    def runsummary(self, number: int) -> None:
+        run_summary(self.tenant, number, by=self.system, now=self.now)
 
     def savedview(self, number: int) -> None:
         owner = factories.member(self.tenant, "agent")

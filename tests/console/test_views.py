@@ -122,8 +122,8 @@ def test_a_name_is_given_once_per_person_and_list(in_acme, agent, manager, now):
         SavedView.objects.create(owner_id=first.owner_id, list=LIST, name="", created_at=now)
 
 
-def test_nobody_keeps_more_than_fit_above_a_list(in_acme, agent, now):
-    for number in range(services.MOST_VIEWS):
+def test_nobody_keeps_more_than_fit_above_a_list(in_acme, agent, now, settings):
+    for number in range(settings.THRESHOLDS.console.MOST_VIEWS):
         kept(agent, now, name=f"View {number}")
     with pytest.raises(Invalid, match="Remove one first"):
         kept(agent, now, name="One more")

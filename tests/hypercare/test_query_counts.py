@@ -30,6 +30,7 @@ from hypercare.models import (
 )
 from hypercare.rules import read_definition
 from hypercare.states import Severity
+from observability.models import Alert
 from tenancy.actors import Actor
 from tenancy.context import entering
 from tenancy.models import Membership, Preference, Tenant, User
@@ -39,6 +40,7 @@ from tenancy.web.exports import Exported
 from tests.hypercare.clockwork import OFFICE
 from tests.hypercare.conftest import asked
 from tests.hypercare.test_roles import _api_views
+from tests.observability.alarms import judged, run_summary
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
 
@@ -220,6 +222,27 @@ def changes(world: World, numbers: range) -> None:
     )
 
 
+def alerts(world: World, numbers: range) -> None:
+    what = judged(world.acme, "breach", world.now).verdict.as_json()
+    Alert.objects.bulk_create(
+        Alert(
+            rule=f"rule-{number}",
+            tenant=world.acme,
+            severity="high",
+            owner="on_call",
+            verdict=what,
+            opened_at=world.now,
+            last_seen_at=world.now,
+        )
+        for number in numbers
+    )
+
+
+def run_summaries(world: World, numbers: range) -> None:
+    for number in numbers:
+        run_summary(world.acme, number, by=Actor.system("tests"), now=world.now)
+
+
 CASES: dict[str, tuple[tuple[str, ...], Callable[[World, range], None]]] = {
     "programs": (("customer", "agent"), projects),
     "projects": (("customer", "agent"), projects),
@@ -235,6 +258,8 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[World, range], None]]] = {
     "calendars": (("admin",), calendars),
     "changes": (("agent",), changes),
     "change-timeline": (("agent",), change_timeline),
+    "alerts": (("manager",), alerts),
+    "run-summaries": (("agent",), run_summaries),
 }
 
 

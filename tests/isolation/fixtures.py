@@ -35,6 +35,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "app_label": ("hypercare", "tenancy"),
     "code": ("not_found",),
     "format": ("json",),
+    "key": ("not-ready", "nothing-here"),
     "kind": ("csv", "xlsx"),
     "link": ("nobody-gave-this",),
     "page": ("WALK", "WALK/incidents/1"),
@@ -151,6 +152,8 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Part], dict[str, Any] | None], Ids]
     ),
     ("DELETE", f"{_HYPERCARE}/policies/<policy>"): (lambda part: None, {}),
     ("POST", f"{_HYPERCARE}/incidents"): (lambda part: {"title": "walked"}, {}),
+    ("POST", "api/v1/alerts/<alert>/acknowledge"): (lambda part: {"note": "walked"}, {}),
+    ("POST", "api/v1/run-summaries"): (lambda part: {"day": f"{timezone.now():%Y-%m-%d}"}, {}),
     ("PUT", _INCIDENT): (_whole_incident, {}),
     ("PATCH", _INCIDENT): (_incident, {}),
     ("POST", f"{_INCIDENT}/assign"): (lambda part: {"assigned_to_id": part.people["manager"].pk}, {}),
@@ -268,6 +271,7 @@ ROWS: dict[str, str] = {
 }
 # Verbs that nobody can carry out here, and why: they are asked for all the same.
 NOT_DONE: dict[str, str] = {
+    "public observability.alert.raise": "needs a support grant that writes, of whoever asks",
     "public tenancy.endpoint.enable": "none of ours is off; a tenant's is",
     "hypercare.backlogitem.delete": "incidents come from the one that there is",
 }
@@ -332,6 +336,8 @@ KINDS: list[tuple[Any, Callable[[Any], Any]]] = [
 
 # Arguments of every task of ours besides `tenant`: of one that works in a tenant, with ids of the part given.
 TASKS: dict[str, Callable[[Part], dict[str, Any]]] = {
+    "observability.tasks.evaluate": lambda part: {},
+    "observability.tasks.plan_summaries": lambda part: {},
     "tenancy.tasks.dispatch": lambda part: {},
     "tenancy.tasks.export_heads": lambda part: {},
     "tenancy.tasks.refill_spares": lambda part: {},

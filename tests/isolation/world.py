@@ -26,6 +26,9 @@ from hypercare.models import (
     SavedView,
 )
 from hypercare.rules import Target
+from observability.models import Alert, RunSummary, Silence
+from observability.rules.periods import Period
+from observability.services import record, summarise
 from tenancy import hosts, services
 from tenancy.actors import Actor
 from tenancy.context import enter, entering, leave, request_id
@@ -36,6 +39,7 @@ from tenancy.states import Role
 from tenancy.web.admin import tenant_site
 from tests import factories
 from tests.isolation.canaries import by_project, canary, plant, rows_of
+from tests.observability.alarms import judged, staff
 
 SYSTEM = Actor.system("walker")
 SAME_KEY = "walker-0001"
@@ -93,6 +97,8 @@ def _fill(tenant: Tenant, shared: User, shared_role: str) -> Part:
         endpoint, off, delivery = _told_outside(tenant, now)
         part.shown["endpoint off"] = off.pk
         part.shown |= _waiting(tenant, now)
+        part.shown["summary"] = _summed_up(tenant, now)
+        part.shown["alert"] = _watched(tenant, now)
         # One without a project, which whoever is at least an agent sees.
         spare = hypercare.create_program(
             code="SPARE", name=canary(tenant, "shown spare program"), by=SYSTEM, now=now
@@ -440,6 +446,28 @@ def _waiting(tenant: Tenant, now: datetime) -> dict[str, Any]:
     return {"deadline dead": dead.pk, "delivery retried": retried.pk}
 
 
+def _summed_up(tenant: Tenant, now: datetime) -> int:
+    """A run summary of the day before."""
+    period = Period(now - timedelta(days=2), now - timedelta(days=1))
+    row = summarise(tenant=tenant, period=period, by=SYSTEM, now=now)
+    RunSummary.objects.filter(pk=row.pk).update(body=row.body | {"build_id": canary(tenant, "shared build")})
+    return row.pk
+
+
+def _watched(tenant: Tenant, now: datetime) -> int:
+    """An alert that nobody has taken, and a silence."""
+    record(judged=[judged(tenant, "breach", now)], now=now)
+    Silence.objects.create(
+        rule="request_latency",
+        tenant=tenant,
+        reason=canary(tenant, "shared silence"),
+        starts_at=now,
+        ends_at=now + timedelta(hours=1),
+        created_by=factories.UserFactory(staff_role="release"),
+    )
+    return Alert.objects.get(tenant=tenant).pk
+
+
 def session_cookie(tenant: Tenant, user: User, *, second_factor: bool = True) -> str:
     """Sign `user` in on the tenant's host as the sign-in page does, and return the cookie."""
     enter(tenant)
@@ -473,6 +501,7 @@ def build_public(public: Tenant) -> None:
         now=now,
     )
     services.create_segment(key="walked", name="Walked", by=SYSTEM, now=now)
+    staff("infrastructure")
     closed = services.create_tenant(slug="closed", name="Closed", by=SYSTEM, now=now)
     services.suspend_tenant(tenant=closed, reason="walk", by=SYSTEM, now=now)
     SpareSchema.objects.create(name="spare_walked", leaf_hash="0" * 64, created_at=now)

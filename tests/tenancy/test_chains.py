@@ -7,6 +7,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from project.thresholds import with_values
 from tenancy import chains
 from tenancy.actors import Actor
 from tenancy.chains import verify
@@ -269,8 +270,8 @@ def test_keys_rotate_and_an_old_one_that_is_missing_is_named(in_acme, now, setti
 
 
 @pytest.mark.django_db
-def test_a_journal_is_walked_in_pieces(in_acme, now, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(chains, "_ROWS", 2)
+def test_a_journal_is_walked_in_pieces(in_acme, now, settings, django_assert_num_queries):
+    settings.THRESHOLDS = with_values(settings.THRESHOLDS, {"retention.READ_ROWS": 2})
     write(now, "a", "b", "c", "d", "e")
     with django_assert_num_queries(4):  # a savepoint and its release, the head, the lines with their parts
         assert verify(in_acme.schema_name) == 5

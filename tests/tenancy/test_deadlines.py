@@ -22,9 +22,9 @@ WANTED = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 
 @pytest.fixture
 def woken(monkeypatch):
-    """A deadline kind of the tests' own, and the list of what its handler saw."""
+    """A deadline kind of the tests' own, the only one, and the list of what its handler saw."""
     seen = []
-    monkeypatch.setattr(deadlines, "_kinds", dict(deadlines._kinds))
+    monkeypatch.setattr(deadlines, "_kinds", {})
 
     def handler(dues, by, now):
         for due in dues:

@@ -7,9 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from project.thresholds import load
 from tenancy import flags
 from tenancy.management.commands import doctor
 from tenancy.models import Deadline, Domain, Flag, Tenant
+from tests.observability.alarms import route_all
 
 pytestmark = pytest.mark.django_db
 
@@ -21,13 +23,20 @@ def found(check):
 @pytest.fixture
 def clean(tenants):
     flags.ensure()
+    route_all()
     Tenant.objects.filter(schema_name="public").update(leaf_hash=doctor.provisioning.leaf_hash(shared=True))
 
 
-def test_a_sound_deployment_has_no_faults(clean):
+def test_a_sound_deployment_has_no_faults(clean, settings):
     out = io.StringIO()
     call_command("doctor", stdout=out)
-    assert out.getvalue() == "No faults.\n"
+    configuration = f"Configuration {settings.CONFIG_HASH}, build {settings.BUILD_ID}.\n"
+    assert out.getvalue() == f"{configuration}No faults.\n"
+
+
+def test_what_the_environment_set_is_listed(settings):
+    settings.THRESHOLDS = load({"THRESHOLD_ALARMS_S1_RATE_ABOVE": "0.350"})
+    assert list(doctor.configuration())[1:] == ["    THRESHOLD_ALARMS_S1_RATE_ABOVE=0.35   # 0.3 by default"]
 
 
 def test_faults_are_printed_with_their_mend_and_the_exit_is_1(clean):

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
+from project.thresholds import with_values
 from tenancy import provisioning, services
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC, current_schema, entering_schema
@@ -127,8 +128,8 @@ def test_a_purged_tenant_is_not_migrated_and_a_suspended_one_is():
     assert provisioning.schemas(lagging=False) == [PUBLIC, *sorted(f"t_{slug}" for slug in SLUGS)]
 
 
-def test_an_additive_migration_reaches_all_and_one_held_tenant_is_named(one_migration_more, monkeypatch):
-    monkeypatch.setattr(provisioning, "LOCK_TIMEOUT_MS", 50)
+def test_an_additive_migration_reaches_all_and_one_held_tenant_is_named(one_migration_more, settings):
+    settings.THRESHOLDS = with_values(settings.THRESHOLDS, {"provisioning.LOCK_TIMEOUT_MS": 50})
     with pytest.raises(CommandError, match="Not migrated: t_one, t_three, t_two"):
         migrate(check_unapplied=True)
     with (
@@ -148,8 +149,8 @@ def test_an_additive_migration_reaches_all_and_one_held_tenant_is_named(one_migr
     assert migrate() == "Nothing to migrate.\n"
 
 
-def test_a_lock_that_ends_costs_a_try(one_migration_more, monkeypatch, caplog):
-    monkeypatch.setattr(provisioning, "LOCK_TIMEOUT_MS", 50)
+def test_a_lock_that_ends_costs_a_try(one_migration_more, settings, caplog):
+    settings.THRESHOLDS = with_values(settings.THRESHOLDS, {"provisioning.LOCK_TIMEOUT_MS": 50})
     held = locked("t_one.journal_eventpersonal")
     held.__enter__()
 
@@ -185,8 +186,8 @@ def test_spares_follow_the_code(one_migration_more):
     services.purge_tenant(tenant=seven, typed_slug="seven", by=SYSTEM, now=NOW)
 
 
-def test_many_go_to_processes_and_a_broken_one_stops_no_other(monkeypatch):
-    monkeypatch.setattr(provisioning, "HANDFUL", 2)
+def test_many_go_to_processes_and_a_broken_one_stops_no_other(settings):
+    settings.THRESHOLDS = with_values(settings.THRESHOLDS, {"provisioning.IN_PROCESS": 2})
     before = structure("t_one")
     with connection.cursor() as cursor:
         for slug in SLUGS:

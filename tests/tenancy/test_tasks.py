@@ -11,6 +11,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from project.celery import Nudger, app
+from project.thresholds import with_values
 from tenancy import provisioning, services, tasks, wake
 from tenancy.context import PUBLIC, current_schema, current_tenant, entering
 from tenancy.errors import Conflict, NoTenant, NotFound
@@ -158,12 +159,12 @@ def test_many_nudges_at_once_are_few():
     assert len(published.names) <= 8
 
 
-def test_a_closed_broker_costs_nothing_and_is_logged_once(monkeypatch, caplog):
+def test_a_closed_broker_costs_nothing_and_is_logged_once(monkeypatch, settings, caplog):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setattr(app.conf, "broker_write_url", f"redis://127.0.0.1:{port}/0")
-    monkeypatch.setattr("project.celery.NUDGE_TIMEOUT_SECONDS", 0.1)
+    settings.THRESHOLDS = with_values(settings.THRESHOLDS, {"broker.NUDGE_TIMEOUT_SECONDS": 0.1})
     nudger = Nudger()
     with caplog.at_level(logging.INFO, logger="project.celery"):
         assert cost_of(nudger) < NO_WAIT
@@ -178,10 +179,10 @@ def test_a_closed_broker_costs_nothing_and_is_logged_once(monkeypatch, caplog):
     assert messages[-1] == "the broker takes nudges again"
 
 
-def test_a_broker_that_never_answers_costs_nothing(monkeypatch):
+def test_a_broker_that_never_answers_costs_nothing(monkeypatch, settings):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         monkeypatch.setattr(app.conf, "broker_write_url", f"redis://127.0.0.1:{mute.getsockname()[1]}/0")
-        monkeypatch.setattr("project.celery.NUDGE_TIMEOUT_SECONDS", 2 * NO_WAIT)
+        settings.THRESHOLDS = with_values(settings.THRESHOLDS, {"broker.NUDGE_TIMEOUT_SECONDS": 2 * NO_WAIT})
         nudger = Nudger()
         assert cost_of(nudger) < NO_WAIT
         connected, _address = mute.accept()

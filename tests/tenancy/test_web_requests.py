@@ -130,7 +130,7 @@ def test_log_lines_say_where_they_come_from(in_acme):
     token = request_id.set("r-1")
     assert ScopeFilter().filter(record)
     request_id.reset(token)
-    assert (record.tenant, record.request_id) == ("t_acme", "r-1")
+    assert (record.tenant, record.request_id) == ("acme", "r-1")
 
 
 # ---- tokens -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Alerts, the newest first. */
+        get: operations["alerts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Take an open alert: the pagers stop, and it goes on being counted. In another state it is a conflict. */
+        post: operations["acknowledge_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/ticket": {
         parameters: {
             query?: never;
@@ -101,6 +135,23 @@ export interface paths {
         };
         /** @description The projects that the actor sees, and what they are there. */
         get: operations["me_projects_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/security/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How often somebody asked for what is not theirs, over the last `window` seconds, and what that means. */
+        get: operations["security_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -779,10 +830,84 @@ export interface paths {
         patch: operations["projects_members_partial_update"];
         trace?: never;
     };
+    "/api/v1/run-summaries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How the days of this tenant went, the newest first. */
+        get: operations["run_summaries_list"];
+        put?: never;
+        /** @description Summarise a day. One that is summarised already is answered as it is, and nothing is told again. */
+        post: operations["run_summaries_make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run-summaries/{summary}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One run summary. */
+        get: operations["run_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run-summaries/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The newest day that is summarised; 404 before the first. */
+        get: operations["run_summaries_latest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run-summaries/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The last days that are summarised, the oldest first, and their sums. */
+        get: operations["run_summaries_trend"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A serializer that refuses fields it does not know or does not take. */
+        AcknowledgeInputRequest: {
+            /** @default  */
+            note: string;
+        };
         /**
          * @description * `member` - member
          *     * `support` - support grant
@@ -791,6 +916,52 @@ export interface components {
          * @enum {string}
          */
         ActorKindEnum: "member" | "support" | "staff" | "system";
+        /**
+         * @description A rule that was in breach until it recovered. `tenant` is null for the platform; `said` is in your language.
+         *
+         *     `count` says in how many looks it was in breach. `incident` refers to what it was turned into,
+         *     `incident:<id>` in its tenant.
+         */
+        Alert: {
+            id: number;
+            rule: string;
+            readonly tenant: string | null;
+            state: components["schemas"]["AlertStateEnum"];
+            severity: components["schemas"]["AlertSeverityEnum"];
+            owner: components["schemas"]["OwnerEnum"];
+            runbook: string;
+            readonly said: string;
+            verdict: components["schemas"]["Measured"];
+            config_hash: string;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            last_seen_at: string;
+            count: number;
+            reopened_count: number;
+            /** Format: date-time */
+            reopened_at: string | null;
+            /** Format: date-time */
+            acknowledged_at: string | null;
+            acknowledged_by_id: number | null;
+            /** Format: date-time */
+            recovered_at: string | null;
+            incident: string;
+        };
+        /**
+         * @description * `critical` - critical
+         *     * `high` - high
+         *     * `medium` - medium
+         * @enum {string}
+         */
+        AlertSeverityEnum: "critical" | "high" | "medium";
+        /**
+         * @description * `open` - open
+         *     * `acknowledged` - acknowledged
+         *     * `recovered` - recovered
+         * @enum {string}
+         */
+        AlertStateEnum: "open" | "acknowledged" | "recovered";
         /** @description A serializer that refuses fields it does not know or does not take. */
         AssignInputRequest: {
             /** Format: int64 */
@@ -1429,6 +1600,29 @@ export interface components {
             read_only: boolean;
             grant: components["schemas"]["Grant"] | null;
         };
+        /**
+         * @description What was measured last in breach: `value` against `limit`, both in `unit`, over the window from `since`.
+         *
+         *     `events` out of `samples` say a rate exactly.
+         */
+        Measured: {
+            status: components["schemas"]["VerdictStatusEnum"];
+            reason: string;
+            metric: string;
+            unit: string;
+            comparison: string;
+            /** Format: double */
+            value: number | null;
+            /** Format: double */
+            limit: number | null;
+            samples: number | null;
+            events: number | null;
+            min_samples: number;
+            /** Format: double */
+            window_seconds: number;
+            since: string;
+            until: string;
+        };
         /** @description Names, never addresses. A row of `services.members_of`; `role` is null for one who left the tenant. */
         Member: {
             /** Format: uuid */
@@ -1519,6 +1713,27 @@ export interface components {
             p2: number;
             p3: number;
             p4: number;
+        };
+        /**
+         * @description * `on_call` - on call
+         *     * `product_owner` - product owner
+         *     * `team_lead` - team lead
+         *     * `infrastructure` - infrastructure
+         * @enum {string}
+         */
+        OwnerEnum: "on_call" | "product_owner" | "team_lead" | "infrastructure";
+        PaginatedAlertList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Alert"][];
         };
         PaginatedBacklogItemList: {
             /**
@@ -1662,6 +1877,19 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Project"][];
+        };
+        PaginatedRunSummaryList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["RunSummary"][];
         };
         PaginatedTimelineList: {
             /**
@@ -1879,6 +2107,91 @@ export interface components {
          * @enum {string}
          */
         RootCauseCategoryEnum: "config" | "data" | "training" | "process" | "development" | "external";
+        /** @description `words` says in your language how it went. `kind`: `day` for a whole day, `demand` for a part of one. */
+        RunSummary: {
+            id: number;
+            tenant: string;
+            kind: components["schemas"]["RunSummaryKindEnum"];
+            /** Format: date */
+            readonly day: string;
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            /** Format: date-time */
+            generated_at: string;
+            readonly words: string[];
+            /** @description The summary as it is stored, logged and sent. `missing` names what could not be counted. */
+            summary: {
+                /** @enum {string} */
+                event: "run_summary";
+                /** Format: date-time */
+                generated_at: string;
+                build_id: string;
+                config_hash: string;
+                tenant_id: string;
+                period: {
+                    /** Format: date-time */
+                    start: string;
+                    /** Format: date-time */
+                    end: string;
+                    /** Format: date */
+                    day: string;
+                    time_zone: string;
+                };
+                counts: {
+                    [key: string]: number;
+                };
+                rates: {
+                    [key: string]: number;
+                };
+                latency: {
+                    pipeline_total_ms: {
+                        p50: number | null;
+                        p95: number | null;
+                        p99: number | null;
+                    };
+                    request_ms: {
+                        p50: number | null;
+                        p95: number | null;
+                        p99: number | null;
+                    };
+                };
+                errors: {
+                    by_code: {
+                        [key: string]: number;
+                    };
+                    total_4xx: number;
+                    total_5xx: number;
+                };
+                requests: {
+                    count: number;
+                };
+                queue: {
+                    current_depth: number;
+                    max_depth_in_period: number;
+                    stuck_detected: boolean;
+                    minutes_measured: number;
+                };
+                missing: string[];
+            };
+        };
+        /**
+         * @description * `day` - day
+         *     * `demand` - on demand
+         * @enum {string}
+         */
+        RunSummaryKindEnum: "day" | "demand";
+        /** @description The last days that are summarised, the oldest first, and their counts and rates together. */
+        RunSummaryTrend: {
+            days: components["schemas"]["SummarisedDay"][];
+            counts: {
+                [key: string]: number;
+            };
+            rates: {
+                [key: string]: number;
+            };
+        };
         /** @description What holds for one project, quiet hours included. `is_set` is false when the default holds. */
         ScopeNotice: {
             /** @example 22:00 */
@@ -1891,6 +2204,15 @@ export interface components {
             /** Format: uuid */
             scope: string;
             name: string;
+        };
+        /** @description Signals are kept by the minute: those of the minutes that began between `since` and `until`. */
+        SecurityEvents: {
+            window_seconds: number;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+            events: components["schemas"]["Signal"][];
         };
         /**
          * @description * `P1` - P1 system down
@@ -1911,6 +2233,24 @@ export interface components {
             /** Format: date-time */
             last_closed_at: string | null;
         };
+        /** @description How often a signal was seen, what that means against the alarm's threshold, and its alert until it recovered. */
+        Signal: {
+            signal: components["schemas"]["SignalEnum"];
+            count: number;
+            threshold: number | null;
+            status: components["schemas"]["VerdictStatusEnum"];
+            alert: components["schemas"]["SignalAlert"] | null;
+        };
+        SignalAlert: {
+            rule: string;
+            state: components["schemas"]["AlertStateEnum"];
+        };
+        /**
+         * @description * `cross_scope_access_attempt` - another project was asked for
+         *     * `scope_mismatch_error` - program and project do not belong together
+         * @enum {string}
+         */
+        SignalEnum: "cross_scope_access_attempt" | "scope_mismatch_error";
         /**
          * @description * `person` - person
          *     * `email` - email
@@ -1939,6 +2279,25 @@ export interface components {
             why: components["schemas"]["WhyEnum"];
             reason: string;
             calendar?: string;
+        };
+        /** @description `day` is a day of the tenant's time zone. Of today, what is over of it is summarised. */
+        SummariseInputRequest: {
+            /** Format: date */
+            day: string;
+        };
+        SummarisedDay: {
+            id: number;
+            /** Format: date */
+            day: string;
+            counts: {
+                [key: string]: number;
+            };
+            rates: {
+                [key: string]: number;
+            };
+            total_5xx: number;
+            /** Format: double */
+            p95_request_ms: number | null;
         };
         /**
          * @description * `L1` - L1
@@ -2034,6 +2393,14 @@ export interface components {
             language: components["schemas"]["LanguageEnum"];
             time_zone: string;
         };
+        /**
+         * @description * `ok` - ok
+         *     * `warning` - warning
+         *     * `breach` - breach
+         *     * `no_data` - no data
+         * @enum {string}
+         */
+        VerdictStatusEnum: "ok" | "warning" | "breach" | "no_data";
         /** @description A vote of the board. One that an edit made void says since when. */
         Vote: {
             user_id: number;
@@ -2250,6 +2617,86 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    alerts_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                opened_after?: string;
+                opened_before?: string;
+                /** @description Sorts the list; `-` in front for the other way round. Rows without a value come last. */
+                ordering?: "opened_at" | "-opened_at" | "last_seen_at" | "-last_seen_at" | "count" | "-count";
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                rule?: string;
+                /**
+                 * @description * `critical` - critical
+                 *     * `high` - high
+                 *     * `medium` - medium
+                 */
+                severity?: ("critical" | "high" | "medium")[];
+                /**
+                 * @description * `open` - open
+                 *     * `acknowledged` - acknowledged
+                 *     * `recovered` - recovered
+                 */
+                state?: ("acknowledged" | "open" | "recovered")[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedAlertList"];
+                };
+            };
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    acknowledge_alert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again: the same key with the same request is answered with the stored answer and the header `Idempotency-Replayed: true`, and is not done again. A refusal is not stored. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
     events_ticket: {
         parameters: {
             query?: never;
@@ -2483,6 +2930,32 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedMyProjectList"];
                     "text/csv": string;
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    security_events: {
+        parameters: {
+            query?: {
+                /** @description Seconds that are looked back; left out, those of the alarms. */
+                window?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityEvents"];
                 };
             };
             429: components["responses"]["Throttled"];
@@ -4682,6 +5155,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Member"];
+                };
+            };
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    run_summaries_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /**
+                 * @description * `day` - day
+                 *     * `demand` - on demand
+                 */
+                kind?: ("day" | "demand")[];
+                /** @description Sorts the list; `-` in front for the other way round. Rows without a value come last. */
+                ordering?: "start" | "-start" | "generated_at" | "-generated_at";
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                start_after?: string;
+                start_before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedRunSummaryList"];
+                };
+            };
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    run_summaries_make: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again: the same key with the same request is answered with the stored answer and the header `Idempotency-Replayed: true`, and is not done again. A refusal is not stored. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SummariseInputRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunSummary"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    run_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                summary: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunSummary"];
+                };
+            };
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    run_summaries_latest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunSummary"];
+                };
+            };
+            429: components["responses"]["Throttled"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    run_summaries_trend: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunSummaryTrend"];
                 };
             };
             429: components["responses"]["Throttled"];

@@ -21,12 +21,9 @@ from tenancy.journal.models import Event
 from tenancy.models import Deadline, Delivery, Domain, Flag, OperatorEvent, Tenant, User
 from tenancy.states import DeliveryState, TenantState
 
-POSTGRESQL = 160_000  # what the README asks for; the tests run on 18
-SKEW_SECONDS = 2.0
-UNSWEPT = timedelta(minutes=2)
-KEY_BYTES = 32
-SHORT_KEY = 50  # characters, as `check --deploy` wants
-BROKER_SECONDS = 2
+POSTGRESQL = 160_000  # not tunable: what the README asks for; the tests run on 18
+KEY_BYTES = 32  # not tunable: HMAC-SHA256
+SHORT_KEY = 50  # not tunable: characters, as `check --deploy` wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +37,36 @@ class Fault:
 Check = Callable[[], Iterator[Fault]]
 
 
+_registered: list[Check] = []
+
+
+def also(check: Check) -> None:
+    """Have `check` made too, once the database is up to date; the registry that higher apps fill."""
+    _registered.append(check)
+
+
 class Command(BaseCommand):
     help = "Checks the deployment and prints for each fault the line that mends it. Exits with 1 on faults."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        for line in configuration():
+            self.stdout.write(line)
         faults = list(examine())
         for fault in faults:
             self.stdout.write(f"✗ {fault.what}\n    {fault.mend}")
         if faults:
             raise CommandError(f"{len(faults)} fault(s).", returncode=1)
         self.stdout.write("No faults.")
+
+
+def configuration() -> Iterator[str]:
+    """Which thresholds this deployment runs with: their hash, and each that the environment set."""
+    yield f"Configuration {settings.CONFIG_HASH}, build {settings.BUILD_ID}."
+    for entry in settings.THRESHOLDS.listing():
+        for row in entry.rows:
+            if row.overridden:
+                yield f"    {row.variable}={row.value}   # {row.default} by default"
 
 
 def examine() -> Iterator[Fault]:
@@ -62,7 +78,7 @@ def examine() -> Iterator[Fault]:
     if not unreachable:
         behind = list(migrations())
         yield from behind
-        for check in (clock, pooler) if behind else (clock, pooler, *_ROWS):
+        for check in (clock, pooler) if behind else (clock, pooler, *_ROWS, *_registered):
             yield from check()
 
 
@@ -87,10 +103,15 @@ def secrets() -> Iterator[Fault]:
 
 
 def broker() -> Iterator[Fault]:
-    options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "socket_timeout": BROKER_SECONDS}
+    seconds = settings.THRESHOLDS.doctor.BROKER_TIMEOUT_SECONDS
+    options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "socket_timeout": seconds}
     try:
         with Connection(settings.BROKER_URL, transport_options=options) as link:
-            link.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+            link.ensure_connection(
+                max_retries=1,  # not tunable: it is asked once
+                interval_start=0,
+                timeout=seconds,
+            )
     except Exception as error:  # each broker's library raises its own; all of them mean the same here
         yield Fault(
             f"The broker does not answer, workers are not woken (beat still sweeps once it is back): {error}",
@@ -100,7 +121,7 @@ def broker() -> Iterator[Fault]:
 
 def cache_answers() -> Iterator[Fault]:
     try:
-        cache.set("doctor", "well", timeout=5)
+        cache.set("doctor", "well", timeout=5)  # not tunable: read back at once
         well = cache.get("doctor") == "well"
     except Exception as error:  # as above
         yield Fault(f"The cache does not answer: {error}", "CACHE_URL=redis://<host>:6379/1   # and start it")
@@ -142,7 +163,7 @@ def clock() -> Iterator[Fault]:
         theirs = cursor.fetchone()[0]
     after = timezone.now()
     apart = abs((theirs - (before + (after - before) / 2)).total_seconds())
-    if apart > SKEW_SECONDS:
+    if apart > settings.THRESHOLDS.doctor.CLOCK_SKEW_SECONDS:
         yield Fault(
             f"This machine's clock and the database's are {apart:.1f} s apart: deadlines fire at the wrong time.",
             "timedatectl set-ntp true   # on both machines",
@@ -233,7 +254,8 @@ def waiting() -> Iterator[Fault]:
             "git log -S" + repr(row["kind"]) + "   # deploy the release that handles it",
         )
     overdue = Deadline.objects.filter(dead_at__isnull=True, tenant__state=TenantState.ACTIVE)
-    if overdue.filter(wake_at__lt=timezone.now() - UNSWEPT).exists():
+    unswept = timezone.now() - timedelta(minutes=settings.THRESHOLDS.doctor.UNSWEPT_MINUTES)
+    if overdue.filter(wake_at__lt=unswept).exists():
         yield Fault(
             "Deadlines are overdue by minutes: nobody sweeps.", "celery -A project.celery worker --beat"
         )
