@@ -96,7 +96,7 @@ def _ran(body: Mapping[str, Any]) -> list[str]:
     if well is None:
         return [_("How it ran was not measured.")]
     if well:
-        return [_("It ran well.")]
+        return [_("The system ran well.")]
     said = []
     failed, count = body["errors"]["total_5xx"], body["requests"]["count"]
     if failed:

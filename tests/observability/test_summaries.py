@@ -280,11 +280,11 @@ def body_of(count=0, failed=0, stuck=False, minutes=0, missing=(), p95=120.4):
     ("body", "well", "said"),
     [
         (body_of(), None, ["How it ran was not measured."]),
-        (body_of(minutes=4), True, ["It ran well."]),
+        (body_of(minutes=4), True, ["The system ran well."]),
         (
             body_of(count=12345),
             True,
-            ["It ran well.", "12,345 requests were answered, 95 of 100 within 120 ms."],
+            ["The system ran well.", "12,345 requests were answered, 95 of 100 within 120 ms."],
         ),
         (
             body_of(count=10, failed=2, stuck=True),

@@ -98,7 +98,7 @@ def test_it_says_in_words_first_how_the_day_went(acme, week, users):
     for part in (letter.text, letter.html):
         assert "2 incidents reported, 2 breached their SLA." in part
         assert "None resolved, 3 are open." in part
-        assert "It ran well." in part
+        assert "The system ran well." in part
         assert re.search(r"1,500 requests were answered, 95 of 100 within (79|80|81) ms\.", part)
         assert f"https://acme.test/admin/observability/runsummary/{week[4].pk}/change/" in part
     assert "Incidents open at the end: 3" in letter.text
@@ -111,7 +111,7 @@ def test_what_went_wrong_is_said_and_marked(acme, week, users):
     letter = mailed(acme, week[5], user=users["admin"])
     assert letter.subject.startswith("▲ ")
     assert "1 of 1,500 requests failed on our side." in letter.text
-    assert "It ran well" not in letter.text
+    assert "The system ran well" not in letter.text
 
 
 def test_the_last_days_are_bars_that_need_nothing_loaded(acme, week, users):
