@@ -1,18 +1,23 @@
 #!/usr/bin/env python
 """Finds tunable numbers outside of project/thresholds. Prints each and exits with 1; `make check` runs it.
 
+strays.mjs does the same where browsers run it.
+
 What counts as one, in the product's Python:
 - a constant, of a module or a class, that is a number (tuples, ranges and Decimals of numbers too);
-- a name that says so (`timeout`, `limit`, `_seconds` ...) and is given numbers: variable, default, keyword, dict key;
+- a name that says so (`timeout`, `limit`, `_seconds`: those of strays.json, but `rows` alone, the height of a box) and
+  is given numbers: variable, default, keyword, dict key;
 - a literal `timedelta`, unless it is nothing or one unit, which is arithmetic and not a choice;
 - in rules any number beside 0, 1 and 100.
+And in its templates: a length, a mark on a scale, a `data-` attribute and a cut of a text that are spelled out.
 
 What is a protocol's, a format's or a column's says so on its line: `# not tunable: RFC 6238`. A mark that marks
-nothing is reported as well.
+nothing is reported as well; templates have no marks.
 """
 
 import ast
 import io
+import json
 import re
 import sys
 import tokenize
@@ -28,36 +33,9 @@ LEFT_OUT = {
     "migrations": "the past",
 }
 MARK = re.compile(r"#.*\bnot tunable: \S")
-WORDS = frozenset(
-    {
-        *(
-            "threshold",
-            "limit",
-            "timeout",
-            "ms",
-            "second",
-            "seconds",
-            "minutes",
-            "hours",
-            "days",
-            "weeks",
-            "years",
-        ),
-        *(
-            "patience",
-            "budget",
-            "interval",
-            "every",
-            "retries",
-            "tries",
-            "attempts",
-            "backoff",
-            "expires",
-            "ttl",
-        ),
-        *("grace", "most", "keepalives", "rest", "schedule", "size", "maxsize", "after", "batch", "chunk"),
-    }
-)
+WORDS = frozenset(json.loads(Path(__file__).with_name("strays.json").read_text()))
+TEMPLATES = {".html", ".mjml", ".txt"}
+IN_TEMPLATES = re.compile(r"""\b(?:(?:maxlength|minlength|low|data-[\w-]+)="\d+"|truncat\w+:"?\d+)""")
 CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]*")
 NUMBERS = frozenset({"Decimal", "Fraction", "range", "int", "float"})
 PLAIN = (0, 1)
@@ -111,7 +89,8 @@ def _named(tree: ast.Module) -> Iterator[Stray]:
             continue  # their keywords are units
         for name, value in (*_assigned(node), *_defaults(node), *_passed(node)):
             words = name.lower().split("_")
-            if not WORDS.isdisjoint(words) and any(number != 0 for number in _literals(value)):
+            says = name != "rows" and not WORDS.isdisjoint(words)
+            if says and any(number != 0 for number in _literals(value)):
                 yield _stray(value, f"{name} is a number")
 
 
@@ -225,6 +204,12 @@ def _stray(node: ast.stmt | ast.expr, what: str) -> Stray:
     return Stray(node.lineno, node.end_lineno or node.lineno, what)
 
 
+def in_template(source: str) -> list[Stray]:
+    """Find what a template spells out; its view should give it."""
+    lines = enumerate(source.splitlines(), start=1)
+    return [Stray(at, at, found) for at, line in lines for found in IN_TEMPLATES.findall(line)]
+
+
 def modules(root: Path) -> Iterator[Path]:
     """Every module of the product, as a path below `root`."""
     for top in ROOTS:
@@ -234,6 +219,14 @@ def modules(root: Path) -> Iterator[Path]:
                 yield name
 
 
+def templates(root: Path) -> Iterator[Path]:
+    """Every template of the product, as a path below `root`."""
+    for top in ("templates", *ROOTS):
+        for path in sorted((root / top).rglob("*")):
+            if path.suffix in TEMPLATES and "templates" in path.relative_to(root).parts:
+                yield path.relative_to(root)
+
+
 def decides(name: Path) -> bool:
     """Rules decide: rules.py and all of a package of that name."""
     return "rules" in name.parts or name.name == "rules.py"
@@ -241,12 +234,17 @@ def decides(name: Path) -> bool:
 
 def main(root: Path) -> int:
     """Print every stray; 1 if there is one, else 0."""
-    marked = seen = told = 0
+    marked = seen = 0
+    all_found: list[tuple[Path, Stray]] = []
     for name in modules(root):
         found, marks = strays((root / name).read_text(), rules=decides(name))
-        seen, marked, told = seen + 1, marked + marks, told + len(found)
-        for stray in found:
-            sys.stdout.write(f"{name}:{stray.first}: {stray.what}\n")
+        seen, marked = seen + 1, marked + marks
+        all_found += [(name, stray) for stray in found]
+    for name in templates(root):
+        all_found += [(name, stray) for stray in in_template((root / name).read_text())]
+    for name, stray in all_found:
+        sys.stdout.write(f"{name}:{stray.first}: {stray.what}\n")
+    told = len(all_found)
     sys.stdout.write(f"{seen} modules, {told} stray number(s), {marked} marked as not tunable\n")
     if told:
         sys.stdout.write(

@@ -15,5 +15,12 @@ export default defineConfig({
     reportCompressedSize: false,
     rollupOptions: { input: "src/main.tsx" },
   },
-  test: { include: ["tests/**/*.test.ts"], environment: "node", pool: "threads", isolate: false, maxWorkers: 1 },
+  test: {
+    include: ["tests/**/*.test.{ts,mjs}"],
+    setupFiles: ["tests/setup.ts"],
+    environment: "node",
+    pool: "threads",
+    isolate: false,
+    maxWorkers: 1,
+  },
 });

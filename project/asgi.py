@@ -5,6 +5,7 @@ waits for one of those threads, so it answers while they all hang; nor does the 
 """
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -27,13 +28,14 @@ _wsgi: Any = get_wsgi_application()  # Django's stubs and a2wsgi's differ about 
 from tenancy.live import Hub, Reader  # noqa: E402 - models load after django.setup()
 from tenancy.web.live import PATH, Events  # noqa: E402 - as above
 
+logger = logging.getLogger(__name__)
 _ASCII = "".join(map(chr, range(128)))
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_django: Any = WSGIMiddleware(_wsgi, workers=settings.WEB_THREADS)
+_django: Any = WSGIMiddleware(_wsgi, workers=settings.THRESHOLDS.process.WEB_THREADS)
 _readiness = health.Probe("ready", lambda: health.readiness(now=timezone.now()))
 _metrics = health.Probe("metrics", lambda: exposition.expose(now=timezone.now()))
 _events = Events(Hub(Reader(), url=settings.CACHE_URL), clock=timezone.now)
@@ -57,7 +59,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _live(receive: Receive, send: Send) -> None:
     await receive()
-    serve()
+    try:
+        serve()
+    except Exception as fault:  # one that is raised here is logged by the server, which goes on without
+        logger.exception("the web process does not start")
+        await send({"type": "lifespan.startup.failed", "message": str(fault)})
+        return
     _readiness.ask()  # ahead of the first who asks: it loads the broker's library
     _when_asked_to_end(_events.end)
     await send({"type": "lifespan.startup.complete"})

@@ -194,8 +194,6 @@ MIDDLEWARE = [
 ROOT_URLCONF = "project.urls"
 PUBLIC_SCHEMA_URLCONF = "project.urls_public"
 WSGI_APPLICATION = "project.wsgi.application"
-# Requests that one web process works on at once; each of its threads keeps a database connection.
-WEB_THREADS = env.int("WEB_THREADS", default=8)
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -421,6 +419,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "observability.beat.Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = THRESHOLDS.broker.BEAT_LOOP_SECONDS
 _STALE = {"expire_seconds": THRESHOLDS.broker.WAKE_EXPIRES_SECONDS}
+_RETAIN = divmod(THRESHOLDS.retention.DAILY_AT_MINUTES, 60)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "tenancy.tasks.sweep",
@@ -432,8 +431,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": THRESHOLDS.delivery.EVERY_SECONDS,
         "options": _STALE,
     },
-    "retain": {"task": "tenancy.tasks.retain", "schedule": crontab(hour=3, minute=10)},
-    "export-heads": {"task": "tenancy.tasks.export_heads", "schedule": crontab(minute=5)},
+    "retain": {"task": "tenancy.tasks.retain", "schedule": crontab(hour=_RETAIN[0], minute=_RETAIN[1])},
+    "export-heads": {"task": "tenancy.tasks.export_heads", "schedule": THRESHOLDS.journal.HEADS_SECONDS},
     "refill-spares": {
         "task": "tenancy.tasks.refill_spares",
         "schedule": THRESHOLDS.provisioning.REFILL_SECONDS,
@@ -444,7 +443,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": THRESHOLDS.alert.EVALUATE_SECONDS,
         "options": _STALE,
     },
-    "plan-summaries": {"task": "observability.tasks.plan_summaries", "schedule": crontab(minute="*/10")},
+    "plan-summaries": {
+        "task": "observability.tasks.plan_summaries",
+        "schedule": THRESHOLDS.summary.PLAN_SECONDS,
+    },
 }
 
 # ---- logs -----------------------------------------------------------------------------------------------------

@@ -83,6 +83,21 @@ def test_arithmetic_and_what_is_read_from_the_thresholds_is_left_alone(source):
     assert found(source) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('<textarea maxlength="20000">', ['maxlength="20000"']),
+        ('<meter min="0" low="80" max="100">', ['low="80"']),
+        ('<main data-refresh="30">', ['data-refresh="30"']),
+        ("{{ plan|truncatechars:600 }}", ["truncatechars:600"]),
+        ('{{ plan|truncatewords_html:"60" }}', ['truncatewords_html:"60']),
+        ('<textarea rows="4" maxlength="{{ longest }}">{{ plan|truncatechars:excerpt }}', []),
+    ],
+)
+def test_a_template_spells_no_number_out(line, what):
+    assert [stray.what for stray in CHECK["in_template"](f"<p>\n{line}")] == what
+
+
 def test_rules_know_only_0_1_and_100():
     assert found("def f(x):\n    return x > 7", rules=True) == ["7 in rules"]
     assert found("def f(x):\n    return round(x, 2) * 0.5", rules=True) == ["0.5 in rules"]

@@ -14,7 +14,6 @@ import { withValues } from "../src/views/incidents/filters";
 
 vi.hoisted(() => {
   vi.stubGlobal("location", { origin: "http://here.invalid" });
-  vi.stubGlobal("document", { documentElement: { lang: "" }, addEventListener() {} });
 });
 
 const ME = 7;

@@ -34,7 +34,13 @@ describe("what a clock says", () => {
   ])("%s", (_what, given, main, look) => {
     const clock = { ...RUNNING, ...given };
     expect(words(clock, "response", NOW, "UTC").main).toBe(main);
-    expect(tone(clock, NOW)).toBe(look);
+    expect(tone(clock, NOW, 80)).toBe(look);
+  });
+
+  it("says that little is left where it is known what is little", () => {
+    expect(tone(RUNNING, NOW)).toBe("ok");
+    expect(tone(RUNNING, NOW, 89)).toBe("soon");
+    expect(tone(RUNNING, NOW, 91)).toBe("ok");
   });
 
   it("uses no more than all of its target", () => {

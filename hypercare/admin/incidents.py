@@ -32,6 +32,7 @@ from hypercare.admin.looks import clock_view, duration, read_clocks, severity_ba
 from hypercare.admin.stories import story_of
 from hypercare.forms.incidents import CommentForm
 from hypercare.models import Incident, IncidentQuerySet
+from hypercare.rules import LONG_TEXT
 from hypercare.states import OPEN_STATES, ClockKind, IncidentState
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
@@ -186,7 +187,8 @@ class IncidentAdmin(ModelAdmin):
         """What the form for a comment on the page needs; None for those who may only read."""
         if not may(by, "incident.comment_internally"):
             return None
-        return {"url": verb_url(row, "comment"), "once": edits.ONCE, "key": edits.new_key()}
+        url = verb_url(row, "comment")
+        return {"url": url, "once": edits.ONCE, "key": edits.new_key(), "longest": LONG_TEXT}
 
     def _page(self, verb: Verb, request: HttpRequest, form: VerbForm, **about: Any) -> TemplateResponse:
         """A comment that waits to be sent is no mistake: its page says what the button does."""

@@ -70,7 +70,12 @@ class ClockView:
             return "late"
         if self.state.fulfilled_at:
             return "ok"
-        return "soon" if self.state.percent >= settings.THRESHOLDS.sla.WARN_PERCENTS[-1] else ""
+        return "soon" if self.state.percent >= self.risk else ""
+
+    @property
+    def risk(self) -> int:
+        """Used share of the target in percent, from which on it is at risk."""
+        return max(settings.THRESHOLDS.sla.WARN_PERCENTS)
 
     @property
     def value(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -62,6 +63,7 @@ def write_change(outgoing: Outgoing, *, now: datetime) -> Mail:
         "title": title,
         "said": said,
         "to_the_board": outgoing.message in TO_THE_BOARD,
+        "excerpt": settings.THRESHOLDS.hypercare.EXCERPT,
         "link": change_page(outgoing.base_url, change),
         "base_url": outgoing.base_url,
     }

@@ -20,7 +20,7 @@ from project.thresholds.alarms import (
     Alarm,
     Trigger,
 )
-from project.thresholds.product import Mttr, MttrTarget, Sla, SlaTarget
+from project.thresholds.product import Mttr, MttrTarget, Page, Sla, SlaTarget
 from project.thresholds.running import Security
 from project.thresholds.source import SECONDS_A_MINUTE, Thresholds, numbers, scalar, show, values_of
 
@@ -84,10 +84,15 @@ ORDERED: Final = (
     # what a page shows can be selected, and what it holds asked for
     ("X22", "console.PAGE_ROWS", "<=", "console.BULK_ROWS", 1),
     ("X22", "api.PAGE_ROWS", "<=", "api.MOST_PAGE_ROWS", 1),
+    ("X22", "page.FOUND_ROWS", "<=", "api.MOST_PAGE_ROWS", 1),
+    ("X22", "page.FINISHED_ROWS", "<=", "api.MOST_PAGE_ROWS", 1),
     # who waits for a lock is told that it was the lock
     ("X23", "database.WEB_LOCK_MS", "<", "database.WEB_STATEMENT_MS", 1),
     ("X23", "database.WORKER_LOCK_MS", "<", "database.WORKER_STATEMENT_MS", 1),
     ("X23", "database.BEAT_LOCK_MS", "<", "database.BEAT_STATEMENT_MS", 1),
+    ("X26", "page.RETRY_SECONDS", "<=", "page.MOST_RETRY_SECONDS", 1),
+    # the war room's days are a part of its trend
+    ("X27", "page.RECENT_DAYS", "<=", "war_room.TREND_DAYS", 1),
 )
 SHARES: Final = ("alert.BUG_REPORT_RATE", "alert.EXHAUSTED_RATE", "ledger.PAYOUT_FAILURE_RATE")
 PARTS: Final = {  # each strictly between 0 and 1
@@ -96,7 +101,25 @@ PARTS: Final = {  # each strictly between 0 and 1
     "metrics.SKETCH_ERROR": "X15",
 }
 MAY_BE_ZERO: Final = ("validation.MIN_DIST_PRICE", ".TARGET_FROM", ".TARGET_TO")  # by how the name ends
-BOUNDED_ELSEWHERE: Final = (*PARTS, "sla.WARN_PERCENTS", "mismatch.HISTOGRAM_EDGES")  # more narrowly
+WITHIN: Final = {  # each below this, and why
+    "health.READY_BUDGET_MS": (1000, "readiness is answered within a second"),
+    "retention.DAILY_AT_MINUTES": (1440, "a day has no more minutes"),
+    **dict.fromkeys(
+        (
+            "page.TOAST_SECONDS",
+            "page.MOST_RETRY_SECONDS",
+            "page.INCIDENT_SECONDS",
+            "health.PAGE_SECONDS",
+        ),
+        (2**31 // 1000, "a browser's timer counts no further, and then does not wait at all"),
+    ),
+}
+BOUNDED_ELSEWHERE: Final = (  # more narrowly
+    *PARTS,
+    "sla.WARN_PERCENTS",
+    "mismatch.HISTOGRAM_EDGES",
+    "page.SILENT_BEATS",
+)
 LONGEST: Final = timedelta(days=3650)  # keeps now + or - any threshold within what a timestamp can hold
 TIMES: Final = {
     "ms": timedelta(milliseconds=1),
@@ -128,12 +151,14 @@ def violations(thresholds: Thresholds) -> list[Violation]:
         *_ordered(thresholds),
         *_positive(thresholds),
         *_parts(thresholds),
+        *_within(thresholds),
         *_sla(thresholds.sla),
         *_ascending("I10", "sla.WARN_PERCENTS", thresholds.sla.WARN_PERCENTS, PERCENT),
         *_shares(thresholds),
         *_times(thresholds),
         *_ascending("X16", "mismatch.HISTOGRAM_EDGES", thresholds.mismatch.HISTOGRAM_EDGES, 1),
         *_mttr(thresholds.mttr),
+        *_silence(thresholds.page),
         *_whole_minutes(thresholds.security),
         *(_names(thresholds) or _alarms(thresholds)),
     ]
@@ -164,6 +189,13 @@ def _parts(thresholds: Thresholds) -> Iterator[Violation]:
     for name, code in PARTS.items():
         if not 0 < scalar(values[name]) < 1:
             yield Violation(code, (name,), f"{name} ({show(values[name])}) must be > 0 and < 1")
+
+
+def _within(thresholds: Thresholds) -> Iterator[Violation]:
+    values = values_of(thresholds)
+    for name, (bound, why) in WITHIN.items():
+        if scalar(values[name]) >= bound:
+            yield Violation("X25", (name,), f"{name} ({show(values[name])}) must be < {bound}: {why}")
 
 
 def _sla(sla: Sla) -> Iterator[Violation]:
@@ -222,6 +254,13 @@ def _times(thresholds: Thresholds) -> Iterator[Violation]:
     for name, part, value, unit in _scalars(thresholds):
         if unit in TIMES and value > (longest := LONGEST // TIMES[unit]):
             yield Violation("X6", (name,), f"{part} ({show(value)}) must be <= {longest} {unit}: ten years")
+
+
+def _silence(page: Page) -> Iterator[Violation]:
+    """Between two beats every stream is silent."""
+    if page.SILENT_BEATS <= 1:
+        name = "page.SILENT_BEATS"
+        yield Violation("X28", (name,), f"{name} ({show(page.SILENT_BEATS)}) must be > 1")
 
 
 def _whole_minutes(security: Security) -> Iterator[Violation]:

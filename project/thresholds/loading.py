@@ -23,9 +23,10 @@ from project.thresholds.source import (
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENTS: Final = ("development", "staging", "production")
-ALIASES: Final = {  # names that the source used
+ALIASES: Final = {  # names that the source used, or we
     "PILOT_MAX_INVOICES_PER_HOUR": "pilot.MAX_INVOICES_PER_HOUR",
     "PILOT_MAX_INCIDENTS_PER_HOUR": "pilot.MAX_INCIDENTS_PER_HOUR",
+    "WEB_THREADS": "process.WEB_THREADS",  # an older name of ours
 }
 VARIABLES: Final = {variable_of(name): name for name in DEFAULTS} | ALIASES
 

@@ -164,7 +164,7 @@ class Hypercare:
     SERIES_WEEKS: int = threshold(8, "count", "weeks of a series by week, this one included")
     CLOCK_ROWS: int = threshold(500, "count", "incidents whose clocks are computed at a time")
     CALENDARS_REMEMBERED: int = threshold(256, "count", "calendars whose hours a process keeps")
-    EXCERPT: int = threshold(300, "count", "characters of a comment that a message shows")
+    EXCERPT: int = threshold(600, "count", "characters of a comment, or a plan, that a message shows")
 
 
 @dataclass(frozen=True)
@@ -224,6 +224,47 @@ class Console:
 
 
 @dataclass(frozen=True)
+class Page:
+    """The pages of the app in the browser: how long they wait, and how much they show at once."""
+
+    TOAST_SECONDS: int = threshold(6, "seconds", "a page says for this long that something was done")
+    TOASTS: int = threshold(3, "count", "such words that stand on a page at once, the newest")
+    TYPING_MS: int = threshold(250, "ms", "a search looks up what was typed after a pause of this long")
+    GATHER_MS: int = threshold(
+        400, "ms", "a page waits half of this, up to all of it, for more news before it loads what changed"
+    )
+    RETRY_SECONDS: int = threshold(
+        1, "seconds", "upper bound of a page's wait before it asks again after a failure, doubled per failure"
+    )
+    MOST_RETRY_SECONDS: int = threshold(15, "seconds", "longest upper bound of that wait")
+    SILENT_BEATS: Decimal = threshold(
+        Decimal("2.5"), "factor", "a page takes a live stream for dead that is silent for so many beats"
+    )
+    CLOCK_MESSAGES: int = threshold(
+        10, "count", "newest messages of the server, by the fastest of which a page sets its clock"
+    )
+    INCIDENT_SECONDS: int = threshold(
+        300, "seconds", "a page reads its incident anew this often: hours begin and end by themselves"
+    )
+    MISSED_MS: int = threshold(
+        1500, "ms", "the war room asks the server this long after a target was missed on the screen"
+    )
+    PROJECTS: int = threshold(2000, "count", "most projects of a person that the pages offer")
+    FOUND_ROWS: int = threshold(5, "count", "incidents, and change requests, that the quick search offers")
+    PANEL_ROWS: int = threshold(
+        5,
+        "count",
+        "modules of a chart, change requests beside one's own, and parts of a clock that are named",
+    )
+    FINISHED_ROWS: int = threshold(
+        10, "count", "closed change requests, and a customer's solved incidents, that a page shows at first"
+    )
+    RECENT_DAYS: int = threshold(
+        7, "days", "the war room counts what came and went, and a customer sees what was solved, for so long"
+    )
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How a figure is judged."""
 
@@ -238,6 +279,7 @@ class Summary:
     """The summaries of a tenant's days."""
 
     TREND_DAYS: int = threshold(7, "days", "days in the weekly trend")
+    PLAN_SECONDS: int = threshold(600, "seconds", "tenants' next midnights are looked for this often")
     WAIT_SECONDS: int = threshold(
         60, "seconds", "a day is summarised this long after its midnight, when late figures are written"
     )

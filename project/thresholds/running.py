@@ -18,7 +18,7 @@ class Health:
     QUEUE_STUCK_MINUTES: int = threshold(
         10, "minutes", "depth > 0 and nothing consumed for this long: stuck, so not ready"
     )
-    READY_BUDGET_MS: int = threshold(800, "ms", "longest /health/ready waits for what hangs")
+    READY_BUDGET_MS: int = threshold(600, "ms", "longest /health/ready waits for what hangs")
     PULSE_SECONDS: int = threshold(5, "seconds", "a process records that it goes on at most this often")
     PAGE_SECONDS: int = threshold(30, "seconds", "the page System health reads itself anew this often")
     PAGE_MINUTES: int = threshold(60, "minutes", "its requests are those of the last minutes")
@@ -160,8 +160,11 @@ class Provisioning:
 
 @dataclass(frozen=True)
 class Retention:
-    """How long finished rows are kept."""
+    """How long finished rows are kept, and when what is older goes."""
 
+    DAILY_AT_MINUTES: int = threshold(
+        190, "minutes", "after midnight UTC, when what was kept long enough is deleted"
+    )
     DEAD_DELIVERY_DAYS: int = threshold(90, "days", "dead deliveries are kept for this long")
     SENT_DELIVERY_DAYS: int = threshold(30, "days", "sent and needless deliveries are kept for this long")
     IDEMPOTENCY_HOURS: int = threshold(24, "hours", "a POST's answer is repeated for its Idempotency-Key")
@@ -269,11 +272,23 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Journal:
+    """The record of who did what."""
+
+    HEADS_SECONDS: int = threshold(
+        3600, "seconds", "the signed heads of all journals are exported this often"
+    )
+
+
+@dataclass(frozen=True)
 class Process:
     """What every process does."""
 
     ALLOCATIONS: int = threshold(
         100_000, "count", "objects made before Python looks for cycles among them; a page makes thousands"
+    )
+    WEB_THREADS: int = threshold(
+        8, "count", "requests that a web process works on at once, each on a database connection of its own"
     )
 
 

@@ -29,6 +29,7 @@ from project.thresholds.product import (
     Mismatch,
     Mttr,
     MttrTarget,
+    Page,
     Pilot,
     Recovery,
     Sheets,
@@ -48,6 +49,7 @@ from project.thresholds.running import (
     Delivery,
     Doctor,
     Health,
+    Journal,
     Metrics,
     Process,
     Provisioning,
@@ -91,10 +93,12 @@ class Thresholds:
     retention: Retention = Retention()
     stream: Stream = Stream()
     war_room: WarRoom = WarRoom()
+    page: Page = Page()
     console: Console = Console()
     database: Database = Database()
     broker: Broker = Broker()
     cache: Cache = Cache()
+    journal: Journal = Journal()
     process: Process = Process()
     doctor: Doctor = Doctor()
     alarms: tuple[Alarm, ...] = ALARMS

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tenancy.web.problems import answer
 ENTRY = "src/main.tsx"
 FOLDER = "app"
 """Where the build is below STATIC_URL; Vite's `base` says the same."""
+SHARED = ("api.PAGE_ROWS", "api.MOST_PAGE_ROWS", "stream.BEAT_SECONDS")
+"""The server's thresholds by which the app goes too, beside its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,10 @@ class Build:
 
 
 class App(View):
-    """The document of the app. Anybody may load it: it holds nothing of any tenant, and the app asks who is here."""
+    """The document of the app. Anybody may load it: it holds nothing of any tenant, and the app asks who is here.
+
+    A data block in it, which no browser executes, says the thresholds by which the app goes.
+    """
 
     http_method_names = ["get", "head", "options"]
 
@@ -42,9 +48,22 @@ class App(View):
             text = _("The pages of the app are not built. Run `npm ci && npm run build` in frontend/.")
             return answer(request, 503, "not_built", text)
         access_of(request)  # from here on the page speaks the user's language
-        document = render(request, "app.html", {"build": build})
+        document = render(request, "app.html", {"build": build, "thresholds": numbers(settings.THRESHOLDS)})
         document["Cache-Control"] = "no-cache"
         return document
+
+
+def numbers(thresholds: Any) -> dict[str, dict[str, int | float]]:
+    """The thresholds by which the app goes, as numbers of JSON: group, name, value. `thresholds.ts` reads them."""
+    found = {"page": {name: _number(value) for name, value in asdict(thresholds.page).items()}}
+    for name in SHARED:
+        group, number = name.split(".")
+        found.setdefault(group, {})[number] = _number(getattr(getattr(thresholds, group), number))
+    return found
+
+
+def _number(value: int | Decimal) -> int | float:
+    return value if isinstance(value, int) else float(value)
 
 
 def built(folder: Path) -> Build | None:

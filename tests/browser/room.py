@@ -30,7 +30,7 @@ SYSTEM = Actor.system("tests")
 PATIENCE = 30_000  # ms: a hang ends, a busy machine does not fail
 expect.set_options(timeout=PATIENCE)
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-HASTY = {"THRESHOLD_STREAM_BEAT_SECONDS": "1"}
+HASTY = {"THRESHOLD_STREAM_BEAT_SECONDS": "1", "THRESHOLD_PAGE_FOUND_ROWS": "2"}
 PEOPLE = {
     "customer": ("customer", "Ayla Demir", None),
     "agent": ("agent", "Erik Berg", SupportLevel.L1),

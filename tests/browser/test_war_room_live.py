@@ -41,6 +41,41 @@ def streams(*windows: Window) -> int:
     return sum(url.split("?")[0].endswith("/api/v1/events") for each in windows for url in each.asked)
 
 
+# ---- what the server tells the page to go by ------------------------------------------------------------------
+
+
+def test_the_page_goes_by_the_servers_thresholds(room: Room) -> None:
+    project = room.project()
+    for number in range(3):
+        room.report(project, title=f"Label {number} does not print")
+    window = room.look("agent", f"/p/{project.code}")
+    page = window.page
+    page.get_by_role("heading", name="Needs you first").wait_for()
+    window.ready()
+    page.keyboard.press("/")
+    page.get_by_role("combobox").fill("label")
+    expect(page.get_by_role("listbox")).to_have_attribute("aria-busy", "false")
+    expect(page.get_by_role("option")).to_have_text(
+        [re.compile("Label"), re.compile("Label"), re.compile("All")]
+    )
+    assert any("search=label&page_size=2" in url for url in window.asked)
+    assert window.complaints() == [], "a data block is nothing that a policy blocks"
+
+
+def test_a_page_that_is_not_told_them_says_so(room: Room) -> None:
+    window = room.window(room.context())
+    window.page.add_init_script(
+        """new MutationObserver(() => document.getElementById("thresholds")?.remove())
+            .observe(document, {childList: true, subtree: true});"""
+    )
+    window.go("/sign-in")
+    expect(window.page.get_by_text("This page cannot start")).to_be_visible()
+    (complaint,) = window.complaints()
+    assert complaint.startswith(
+        "page error: The page's document does not say its thresholds: page.TOAST_SECONDS"
+    )
+
+
 # ---- what happens by itself -----------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone, translation
 
 from hypercare import services
@@ -18,6 +19,7 @@ from tests import factories
 from tests.hypercare.conftest import mailed
 
 pytestmark = pytest.mark.django_db
+EXCERPT = settings.THRESHOLDS.hypercare.EXCERPT
 CAUSE = {"root_cause": "Period <closed>", "resolution_notes": "Opened it\nfor all plants"}
 
 
@@ -274,7 +276,7 @@ def test_chats_and_pagers_follow_the_incident(
     incident, act = report(severity="P2"), {"by": actors["agent"], "now": now}
     services.change_incident(incident=incident, severity="P1", **act)
     services.change_incident(incident=incident, title="Shorter", **act)
-    services.add_comment(incident=incident, content="y" * 400, **act)
+    services.add_comment(incident=incident, content="y" * (EXCERPT + 1), **act)
     services.wait(incident=incident, reason="x", owner_id=users["customer"].pk, **act)
     (chat,) = services.write_chat([to_endpoint(in_acme, incident, "waiting", now)])
     assert isinstance(chat, Chat)
@@ -292,7 +294,7 @@ def test_chats_and_pagers_follow_the_incident(
         "closed": "Closed",
         "reopened": "Reopened",
         "changed": "Changed",
-        "commented": f"Comment: {'y' * 299}…",
+        "commented": f"Comment: {'y' * (EXCERPT - 1)}…",
     }
     asked = ("waiting", "resumed", "resolved", "closed", "reopened")
     paged = services.write_page([to_endpoint(in_acme, incident, verb, now) for verb in asked])

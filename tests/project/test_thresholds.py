@@ -105,7 +105,7 @@ retention.REQUEST_METRIC_DAYS           35         days
 retention.GAUGE_DAYS                    35         days
 retention.RUN_SUMMARY_DAYS              730        days
 retention.ALERT_DAYS                    365        days
-health.READY_BUDGET_MS                  800        ms
+health.READY_BUDGET_MS                  600        ms
 health.PULSE_SECONDS                    5          seconds
 sweep.EVERY_SECONDS                     1          seconds
 sweep.BATCH                             500        count
@@ -190,7 +190,7 @@ hypercare.AVERAGE_DAYS                  30         days
 hypercare.SERIES_DAYS                   30         days
 hypercare.SERIES_WEEKS                  8          count
 hypercare.CLOCK_ROWS                    500        count
-hypercare.EXCERPT                       300        count
+hypercare.EXCERPT                       600        count
 sheets.MOST_COLUMNS                     50         count
 sheets.MOST_FAULTS                      50         count
 sheets.UNPACKED                         10         factor
@@ -242,6 +242,10 @@ broker.TASK_SECONDS                     120        seconds
 broker.BEAT_LOOP_SECONDS                1          seconds
 cache.TIMEOUT_SECONDS                   1          seconds
 process.ALLOCATIONS                     100000     count
+process.WEB_THREADS                     8          count
+journal.HEADS_SECONDS                   3600       seconds
+retention.DAILY_AT_MINUTES              190        minutes
+summary.PLAN_SECONDS                    600        seconds
 doctor.CLOCK_SKEW_SECONDS               2          seconds
 doctor.UNSWEPT_MINUTES                  2          minutes
 doctor.BROKER_TIMEOUT_SECONDS           2          seconds
@@ -252,6 +256,21 @@ hypercare.CALENDARS_REMEMBERED          256        count
 health.PAGE_SECONDS                     30         seconds
 health.PAGE_MINUTES                     60         minutes
 health.PAGE_TENANTS                     50         count
+page.TOAST_SECONDS                      6          seconds
+page.TOASTS                             3          count
+page.TYPING_MS                          250        ms
+page.GATHER_MS                          400        ms
+page.RETRY_SECONDS                      1          seconds
+page.MOST_RETRY_SECONDS                 15         seconds
+page.SILENT_BEATS                       2.5        factor
+page.CLOCK_MESSAGES                     10         count
+page.INCIDENT_SECONDS                   300        seconds
+page.MISSED_MS                          1500       ms
+page.PROJECTS                           2000       count
+page.FOUND_ROWS                         5          count
+page.PANEL_ROWS                         5          count
+page.FINISHED_ROWS                      10         count
+page.RECENT_DAYS                        7          days
 """
 TABLE = [tuple(line.split()) for line in (CONTRACT + OURS).split("\n") if line]
 
@@ -405,6 +424,19 @@ BROKEN = [
         "X8: health.DATABASE_ERROR_MS (500) must be < health.READY_BUDGET_MS (500)",
     ),
     (
+        {"health.READY_BUDGET_MS": "1000"},
+        "X25: health.READY_BUDGET_MS (1000) must be < 1000: readiness is answered within a second",
+    ),
+    (
+        {"retention.DAILY_AT_MINUTES": "1440"},
+        "X25: retention.DAILY_AT_MINUTES (1440) must be < 1440: a day has no more minutes",
+    ),
+    (
+        {"page.INCIDENT_SECONDS": "2147483"},
+        "X25: page.INCIDENT_SECONDS (2147483) must be < 2147483: "
+        "a browser's timer counts no further, and then does not wait at all",
+    ),
+    (
         {"stream.BEAT_SECONDS": "300"},
         "X10: stream.BEAT_SECONDS (300) must be < stream.LIFE_SECONDS (300)",
     ),
@@ -454,6 +486,23 @@ BROKEN = [
         {"api.MOST_PAGE_ROWS": "49"},
         "X22: api.PAGE_ROWS (50) must be <= api.MOST_PAGE_ROWS (49)",
     ),
+    (
+        {"page.FOUND_ROWS": "201"},
+        "X22: page.FOUND_ROWS (201) must be <= api.MOST_PAGE_ROWS (200)",
+    ),
+    (
+        {"page.FINISHED_ROWS": "201"},
+        "X22: page.FINISHED_ROWS (201) must be <= api.MOST_PAGE_ROWS (200)",
+    ),
+    (
+        {"page.RETRY_SECONDS": "16"},
+        "X26: page.RETRY_SECONDS (16) must be <= page.MOST_RETRY_SECONDS (15)",
+    ),
+    (
+        {"page.RECENT_DAYS": "31"},
+        "X27: page.RECENT_DAYS (31) must be <= war_room.TREND_DAYS (30)",
+    ),
+    ({"page.SILENT_BEATS": "1"}, "X28: page.SILENT_BEATS (1) must be > 1"),
     (
         {"database.WEB_LOCK_MS": "5000"},
         "X23: database.WEB_LOCK_MS (5000) must be < database.WEB_STATEMENT_MS (5000)",
@@ -507,6 +556,11 @@ def test_a_broken_invariant_gives_exactly_its_fault(values: dict[str, str], faul
         {"verdict.SIGNIFICANCE": "0.999999999"},
         {"mismatch.HISTOGRAM_EDGES": "0.999999999"},
         {"mttr.P1": "10,10,10,1"},
+        {"page.FINISHED_ROWS": "200"},
+        {"page.RETRY_SECONDS": "15"},
+        {"page.INCIDENT_SECONDS": "2147482"},
+        {"page.RECENT_DAYS": "30"},
+        {"page.SILENT_BEATS": "1.1"},
     ],
 )
 def test_the_last_value_before_a_fault_is_valid(values: dict[str, str]) -> None:
@@ -525,6 +579,7 @@ def test_nothing_that_bounds_may_be_zero_or_less(name: str) -> None:
         "validation.LOW_CONFIDENCE": "I8",
         "verdict.SIGNIFICANCE": "X15",
         "metrics.SKETCH_ERROR": "X15",
+        "page.SILENT_BEATS": "X28",
     }
     narrower = {between.get(name, "I7")}
     if name == "security.WINDOW_SECONDS":  # no whole minutes either
@@ -571,10 +626,11 @@ def test_all_broken_invariants_come_together() -> None:
     values = {variable(name): value for broken, _ in BROKEN for name, value in broken.items()}
     # where the table breaks one threshold in several ways the last one stands, and may heal another
     values |= {"THRESHOLD_VALIDATION_HARD_STOP_DELTA": "3.99"}
+    values |= {"THRESHOLD_HEALTH_DATABASE_WARN_MS": "1000", "THRESHOLD_HEALTH_DATABASE_ERROR_MS": "1000"}
     values |= {"THRESHOLD_WATCHDOG_STALE_SECONDS": "60", "THRESHOLD_SECURITY_MOST_WINDOW_SECONDS": "60"}
     codes = {fault.split(":")[0] for fault in faults(values)}
     assert codes == {f"I{number}" for number in range(1, 12)} | {
-        f"X{number}" for number in (*range(1, 19), 22, 23, 24)
+        f"X{number}" for number in (*range(1, 19), *range(22, 29))
     }
 
 
@@ -606,6 +662,7 @@ def test_the_error_survives_a_process_boundary() -> None:
         ("THRESHOLD_MISMATCH_HISTOGRAM_EDGES", "0.02, 0.10", (Decimal("0.02"), Decimal("0.1"))),
         ("THRESHOLD_MTTR_P0", "1,2,3,3", MttrTarget(1, 2, 3, 3)),
         ("PILOT_MAX_INVOICES_PER_HOUR", "10", 10),
+        ("WEB_THREADS", "4", 4),
         ("PILOT_MAX_INCIDENTS_PER_HOUR", "11", 11),
     ],
 )
@@ -738,7 +795,7 @@ def test_an_environment_that_is_not_named_does_not_start() -> None:
 
 def test_the_hash_of_the_defaults_is_this_one() -> None:
     """Pinned: it stands in past decisions, so only a changed default or a new threshold may move it."""
-    assert config_hash(Thresholds()) == "sha256:a2696b7eb2608a70"
+    assert config_hash(Thresholds()) == "sha256:3d49f9311a49cb17"
 
 
 def test_the_hash_names_values_not_spellings() -> None:
@@ -840,14 +897,31 @@ TRUTH: dict[str, Callable[[Thresholds], bool]] = {
         and list(t.mismatch.HISTOGRAM_EDGES) == sorted(set(t.mismatch.HISTOGRAM_EDGES))
     ),
     "X17": lambda t: all(x.detect <= x.mitigate <= x.recover for x in (t.mttr.P0, t.mttr.P1, t.mttr.P2)),
-    "X22": lambda t: t.console.PAGE_ROWS <= t.console.BULK_ROWS and t.api.PAGE_ROWS <= t.api.MOST_PAGE_ROWS,
+    "X22": lambda t: (
+        t.console.PAGE_ROWS <= t.console.BULK_ROWS
+        and max(t.api.PAGE_ROWS, t.page.FOUND_ROWS, t.page.FINISHED_ROWS) <= t.api.MOST_PAGE_ROWS
+    ),
     "X23": lambda t: (
         t.database.WEB_LOCK_MS < t.database.WEB_STATEMENT_MS
         and t.database.WORKER_LOCK_MS < t.database.WORKER_STATEMENT_MS
         and t.database.BEAT_LOCK_MS < t.database.BEAT_STATEMENT_MS
     ),
     "X18": lambda t: t.security.WINDOW_SECONDS % 60 == 0,
+    "X25": lambda t: (
+        t.health.READY_BUDGET_MS < 1000
+        and t.retention.DAILY_AT_MINUTES < 1440
+        and max(
+            t.page.TOAST_SECONDS,
+            t.page.MOST_RETRY_SECONDS,
+            t.page.INCIDENT_SECONDS,
+            t.health.PAGE_SECONDS,
+        )
+        < 2_147_483
+    ),
     "X24": lambda t: t.summary.CATCH_UP_DAYS <= t.summary.MOST_DAYS_BACK < t.retention.RUN_SUMMARY_DAYS,
+    "X26": lambda t: t.page.RETRY_SECONDS <= t.page.MOST_RETRY_SECONDS,
+    "X27": lambda t: t.page.RECENT_DAYS <= t.war_room.TREND_DAYS,
+    "X28": lambda t: t.page.SILENT_BEATS > 1,
 }
 
 WHOLE = st.integers(1, 20) | st.integers(1, 5000) | st.integers(1, 999_999_999)

@@ -220,7 +220,7 @@ def test_every_number_can_be_set_to_its_default_and_moves_the_hash_when_changed(
 
 
 def test_no_two_numbers_have_one_variable() -> None:
-    assert len(VARIABLES) == len(DEFAULTS) + 2  # and the two aliases
+    assert len(VARIABLES) == len(DEFAULTS) + 3  # and the aliases
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""The document of the app: the same at all its addresses, with what the build says and nothing inline."""
+"""The document of the app: the same at all its addresses, with the build and the thresholds, and no script inline."""
 
 import json
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.test import Client, override_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from project.thresholds import numbers, with_values
 from tenancy.models import Tenant, User
 from tenancy.web.app import built
 from tests import factories
@@ -46,6 +48,21 @@ def build(tmp_path: Path) -> Any:
         yield make
 
 
+DATA_BLOCK = ' id="thresholds" type="application/json"'
+
+
+def scripts_of(page: str) -> list[tuple[str, str]]:
+    """What each script's tag says, and what is in it."""
+    return re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
+
+
+def told(tenant: Tenant, address: str = "/") -> Any:
+    """The thresholds that the document tells the app."""
+    page = anonymous(tenant).get(address).content.decode()
+    (block,) = [content for tag, content in scripts_of(page) if tag == DATA_BLOCK]
+    return json.loads(block)
+
+
 def anonymous(tenant: Tenant, **headers: str) -> Client:
     return Client(headers={"host": factories.host_of(tenant), "accept": "text/html", **headers})
 
@@ -71,8 +88,8 @@ def test_all_its_addresses_answer_the_same_document(acme: Tenant) -> None:
     assert "<noscript>This page needs JavaScript." in page
     assert page.count("theme-color") == 2
     assert acme.name not in page
-    for script in re.findall(r"<script[^>]*>(.*?)</script>", page):
-        assert script == ""
+    inline = [tag for tag, content in scripts_of(page) if content]
+    assert inline == [DATA_BLOCK], "data, which is not executed"
     assert not re.search(r"<style|\sstyle=|\son\w+=", page)
 
 
@@ -96,6 +113,30 @@ def test_it_speaks_the_browsers_language_or_the_users(acme: Tenant, users: dict[
     users["customer"].refresh_from_db()
     signed_in = factories.signed_in(acme, users["customer"], **{"accept-language": "en"})
     assert b'<html lang="tr">' in signed_in.get("/p/ATLAS-W2").content
+
+
+@pytest.mark.usefixtures("build")
+def test_it_tells_the_app_the_thresholds_that_hold(acme: Tenant, settings: Any) -> None:
+    own = [number for number in numbers(settings.THRESHOLDS) if number.name.startswith("page.")]
+    assert told(acme)["page"] == {each.name.removeprefix("page."): float(str(each.value)) for each in own}
+    changed = {"page.FOUND_ROWS": 9, "page.SILENT_BEATS": Decimal("3.50"), "api.PAGE_ROWS": 7}
+    settings.THRESHOLDS = with_values(settings.THRESHOLDS, changed)
+    given = told(acme)
+    assert (given["page"]["FOUND_ROWS"], given["page"]["SILENT_BEATS"]) == (9, 3.5)
+    assert given["api"] == {"PAGE_ROWS": 7, "MOST_PAGE_ROWS": settings.THRESHOLDS.api.MOST_PAGE_ROWS}
+    assert given["stream"] == {"BEAT_SECONDS": settings.THRESHOLDS.stream.BEAT_SECONDS}
+
+
+@pytest.mark.usefixtures("build")
+def test_the_app_reads_what_the_document_tells_and_nothing_else(acme: Tenant) -> None:
+    reader = (settings.BASE_DIR / "frontend" / "src" / "thresholds.ts").read_text()
+    names = reader[reader.index("const NAMES = {") : reader.index("} as const;")]
+    read = {
+        group: re.findall(r'"(\w+)"', its) for group, its in re.findall(r"(\w+): \[(.*?)\]", names, re.DOTALL)
+    }
+    assert {group: sorted(its) for group, its in read.items()} == {
+        group: sorted(its) for group, its in told(acme).items()
+    }
 
 
 @pytest.mark.usefixtures("build")

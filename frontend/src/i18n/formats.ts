@@ -1,8 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
-
-const MINUTE = 60;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+import { DAY_MS, DAY_SECONDS as DAY, HOUR_SECONDS as HOUR, MINUTE_SECONDS as MINUTE } from "../units";
 
 type When = Date | string | number;
 
@@ -77,7 +74,7 @@ export function formats(language: ReadonlySignal<"en" | "tr">) {
     /** "today 18:00", "tomorrow 09:40", else as moment. */
     near(when: When, zone: string | undefined, now: number): string {
       for (const days of [-1, 0, 1]) {
-        if (dayKey(when, zone) === dayKey(now + days * DAY * 1000, zone)) {
+        if (dayKey(when, zone) === dayKey(now + days * DAY_MS, zone)) {
           const name = new Intl.RelativeTimeFormat(LOCALES[language.value], { numeric: "auto" }).format(days, "day");
           return `${name} ${time(when, zone)}`;
         }

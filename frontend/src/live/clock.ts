@@ -1,10 +1,11 @@
 import { signal } from "@preact/signals";
+import { thresholds } from "../thresholds";
+import { SECOND_MS } from "../units";
 
 /** The server's clock here: what countdowns count by. */
 
 /** The newest differences between the server's time and ours, ms. Each is short by the way of the message. */
 let differences: number[] = [];
-const KEPT = 10;
 
 /** The server's time, in ms since 1970; moves each second. */
 export const serverNow = signal(Date.now());
@@ -15,13 +16,13 @@ export const isStale = signal(false);
 export function correct(at: number | string): void {
   const then = typeof at === "string" ? Date.parse(at) : at;
   if (Number.isNaN(then)) return;
-  differences = [...differences, then - Date.now()].slice(-KEPT);
+  differences = [...differences, then - Date.now()].slice(-thresholds.page.CLOCK_MESSAGES);
   tick();
 }
 
 /** Let `serverNow` move; called once by the application. */
 export function startClock(): void {
-  setInterval(tick, 1000);
+  setInterval(tick, SECOND_MS);
   document.addEventListener("visibilitychange", tick);
 }
 

@@ -1,3 +1,7 @@
+import { thresholds } from "../thresholds";
+import { SECOND_MS } from "../units";
+import { beforeAgain } from "./waits";
+
 /** One EventSource after the other: tickets, resuming, silence, trying again. Knows nothing of tabs. */
 
 export interface Source {
@@ -19,11 +23,10 @@ export interface Outside {
 export const STREAM_EVENTS = ["hello", "change", "beat", "reset"] as const;
 export type StreamEvent = (typeof STREAM_EVENTS)[number];
 
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 15_000;
-/** Silent for so many beats: the line is dead, whatever the browser thinks. */
-export const SILENT_BEATS = 2.5;
-const FIRST_BEAT_SECONDS = 10;
+/** Silent for longer than this, ms: the line is dead, whatever the browser thinks. */
+export function longestSilence(beatSeconds: number): number {
+  return beatSeconds * thresholds.page.SILENT_BEATS * SECOND_MS;
+}
 
 export class Connection {
   private source: Source | null = null;
@@ -32,7 +35,7 @@ export class Connection {
   private attempt = 0;
   private isOn = false;
   private isWaiting = false;
-  private beatSeconds = FIRST_BEAT_SECONDS;
+  private beatSeconds = thresholds.stream.BEAT_SECONDS;
   /** The newest line of the journal that was heard; a stream goes on after it. */
   last: number | null = null;
 
@@ -97,14 +100,13 @@ export class Connection {
 
   private watch(): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.connect(), this.beatSeconds * SILENT_BEATS * 1000);
+    this.timer = setTimeout(() => void this.connect(), longestSilence(this.beatSeconds));
   }
 
   private later(): void {
     this.drop();
     this.isWaiting = true;
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures++);
-    this.timer = setTimeout(() => void this.connect(), wait * (0.5 + Math.random() / 2));
+    this.timer = setTimeout(() => void this.connect(), beforeAgain(this.failures++));
   }
 
   private drop(): void {

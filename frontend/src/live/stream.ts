@@ -2,7 +2,9 @@ import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api, call, Problem } from "../api/client";
 import { correct, isStale, serverNow } from "./clock";
-import { Connection, SILENT_BEATS, type StreamEvent } from "./connection";
+import { thresholds } from "../thresholds";
+import { Connection, longestSilence, type StreamEvent } from "./connection";
+import { apart } from "./waits";
 
 /**
  * Live changes. One tab of the browser holds the stream (a lock says which) and passes on what it hears; a tab that
@@ -27,10 +29,9 @@ type Message = { name: StreamEvent; data: Record<string, unknown> };
 type Listener = { project: string; change?: (change: Change) => void; reload?: () => void };
 
 const NAME = "hypercare.live";
-const FIRST_BEAT_SECONDS = 5;
 
 const listeners = new Set<Listener>();
-let beatSeconds = FIRST_BEAT_SECONDS;
+let beatSeconds = thresholds.stream.BEAT_SECONDS;
 let silence: ReturnType<typeof setTimeout> | undefined;
 let isStarted = false;
 let hasHello = false;
@@ -74,7 +75,7 @@ export function useLive(project: string | undefined, load: () => void, concerns?
       timer ??= setTimeout(() => {
         timer = undefined;
         load();
-      }, 150 + Math.random() * 250);
+      }, apart(thresholds.page.GATHER_MS));
     };
     const stops = [
       onChange(project, (change) => {
@@ -156,7 +157,7 @@ function watch(): void {
   silence = setTimeout(() => {
     isStale.value = true;
     wake();
-  }, beatSeconds * SILENT_BEATS * 1000);
+  }, longestSilence(beatSeconds));
 }
 
 function listen(listener: Listener): () => void {

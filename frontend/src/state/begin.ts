@@ -2,9 +2,8 @@ import { api, call, Problem, unreachable } from "../api/client";
 import type { Project } from "../api/types";
 import { language, speak } from "../i18n";
 import { startStream } from "../live/stream";
+import { thresholds } from "../thresholds";
 import { me, projects, start } from "./me";
-
-const MOST_PAGES = 20;
 
 /**
  * Learn who is here and what they see, then listen to what changes. Never raises: `start` says how it went, in words
@@ -31,13 +30,15 @@ export async function begin(texts: Promise<void> = Promise.resolve()): Promise<v
 async function everyProject(): Promise<Project[]> {
   const found: Project[] = [];
   let cursor: string | undefined;
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const query = { page_size: 100, ordering: "-go_live_at" as const, ...(cursor && { cursor }) };
+  do {
+    const query = {
+      page_size: thresholds.api.MOST_PAGE_ROWS,
+      ordering: "-go_live_at" as const,
+      ...(cursor && { cursor }),
+    };
     const answer = await call(api.GET("/api/v1/me/projects", { params: { query } }));
     found.push(...answer.results);
-    const next = answer.next && new URL(answer.next, location.origin).searchParams.get("cursor");
-    if (!next) break;
-    cursor = next;
-  }
+    cursor = (answer.next && new URL(answer.next, location.origin).searchParams.get("cursor")) || undefined;
+  } while (cursor && found.length < thresholds.page.PROJECTS);
   return found;
 }

@@ -4,15 +4,13 @@ import { api, call, Problem } from "../api/client";
 import type { Board } from "../api/board";
 import { correct } from "../live/clock";
 import { useLive } from "../live/stream";
+import { beforeAgain } from "../live/waits";
 
 /** The war room of the project in the address: loaded by the frame, kept up to date, read by whoever shows some of it. */
 
 export const board = signal<Board | null>(null);
 /** Why the newest try to load it failed. The board of before stays. */
 export const boardProblem = signal<Problem | null>(null);
-
-const FIRST_WAIT = 2000;
-const LONGEST_WAIT = 30_000;
 
 let running: Promise<void> | null = null;
 let isWantedAgain = false;
@@ -73,7 +71,7 @@ async function fetchBoard(project: string): Promise<void> {
     boardProblem.value = error;
     // What is not there or not allowed will not be in a moment; anything else may.
     if (error.status !== 403 && error.status !== 404) {
-      retry = setTimeout(() => void loadBoard(), Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures++));
+      retry = setTimeout(() => void loadBoard(), beforeAgain(failures++));
     }
   }
 }

@@ -16,9 +16,6 @@ export interface Clock {
 export type ClockKind = "response" | "resolution";
 export type Tone = "ok" | "soon" | "late" | "paused" | "met" | "missed";
 
-/** The percentage of a target from which little is left, where the board's `risk_percent` is not at hand. */
-const RISK_PERCENT = 80;
-
 /** Seconds that are left at `now` (ms); negative once it is over. A running clock is read by its due moment. */
 export function left(clock: Clock, now: number): number {
   if (clock.phase === "running" && clock.due_at) return (Date.parse(clock.due_at) - now) / 1000;
@@ -26,14 +23,14 @@ export function left(clock: Clock, now: number): number {
   return clock.target_seconds - (clock.elapsed_seconds ?? 0);
 }
 
-/** How a clock looks at `now` (ms); from `risk` percent of its target on, little is left. */
-export function tone(clock: Clock, now: number, risk = RISK_PERCENT): Tone {
+/** How a clock looks at `now` (ms); from `risk` percent of its target on, little is left. Without it that is not told. */
+export function tone(clock: Clock, now: number, risk?: number): Tone {
   const rest = left(clock, now);
   const isLate = rest <= 0 || (clock.breached && clock.phase !== "running");
   if (clock.phase === "fulfilled") return isLate ? "missed" : "met";
   if (isLate) return "late";
   if (clock.phase === "paused") return "paused";
-  return rest <= clock.target_seconds * (1 - risk / 100) ? "soon" : "ok";
+  return risk !== undefined && rest <= clock.target_seconds * (1 - risk / 100) ? "soon" : "ok";
 }
 
 /** The used share of the target, 0 to 1. */
@@ -70,7 +67,7 @@ interface Shown {
   /** The zone of the project, for moments; without one the reader's. */
   zone?: string;
   /** The board's `risk_percent`. */
-  risk?: number | undefined;
+  risk: number;
 }
 
 /** A clock in two lines: what is left of how much, and a meter. Stands still and looks so when news has stopped. */

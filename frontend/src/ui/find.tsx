@@ -4,13 +4,10 @@ import { api, call } from "../api/client";
 import type { Project, Severity as SeverityValue } from "../api/types";
 import { t } from "../i18n";
 import { routeOfKey, routes } from "../routes";
+import { thresholds } from "../thresholds";
 import { Dialog } from "./dialog";
 import { Severity } from "./severity";
 import "./find.css";
-
-const PAUSE_MS = 180;
-const INCIDENTS = 6;
-const CHANGES = 4;
 
 interface Hit {
   href: string;
@@ -48,7 +45,7 @@ export default function Find({ project, onClose }: { project: Project; onClose: 
           if (!stop.signal.aborted) setHits([]);
         },
       );
-    }, PAUSE_MS);
+    }, thresholds.page.TYPING_MS);
     return () => {
       clearTimeout(timer);
       stop.abort();
@@ -129,16 +126,17 @@ export default function Find({ project, onClose }: { project: Project; onClose: 
 
 async function search(project: Project, words: string, signal: AbortSignal): Promise<Hit[]> {
   const path = { project: project.id };
+  const query = { search: words, page_size: thresholds.page.FOUND_ROWS };
   const [incidents, changes] = await Promise.all([
     call(
       api.GET("/api/v1/projects/{project}/hypercare/incidents", {
-        params: { path, query: { search: words, page_size: INCIDENTS } },
+        params: { path, query },
         signal,
       }),
     ),
     call(
       api.GET("/api/v1/projects/{project}/hypercare/change-requests", {
-        params: { path, query: { search: words, page_size: CHANGES } },
+        params: { path, query },
         signal,
       }),
     ),

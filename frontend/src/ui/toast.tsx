@@ -1,5 +1,7 @@
 import { signal } from "@preact/signals";
 
+import { thresholds } from "../thresholds";
+import { SECOND_MS } from "../units";
 import "./toast.css";
 
 interface Toast {
@@ -8,16 +10,15 @@ interface Toast {
   tone: "ok" | "bad";
 }
 
-/** How long one is shown, ms. Nothing is said by a toast alone: what it tells is on the page too. */
-const SHOWN_MS = 6000;
+/** Nothing is said by a toast alone: what it tells is on the page too. */
 const toasts = signal<Toast[]>([]);
 let last = 0;
 
 /** Say shortly that something was done, or (`bad`) was not. */
 export function toast(text: string, tone: "ok" | "bad" = "ok"): void {
   const id = ++last;
-  toasts.value = [...toasts.value.slice(-2), { id, text, tone }];
-  setTimeout(() => drop(id), SHOWN_MS);
+  toasts.value = [...toasts.value, { id, text, tone } as const].slice(-thresholds.page.TOASTS);
+  setTimeout(() => drop(id), thresholds.page.TOAST_SECONDS * SECOND_MS);
 }
 
 function drop(id: number): void {

@@ -32,7 +32,7 @@ export function useMore(count: number): () => void {
 }
 
 /** The height of the bar that covers the top of the page, px. */
-const BAR = 56;
+const BAR = 56; // not tunable: of frame.css
 
 /**
  * Keep the reader's place when `rows` of the same `list` are others: what they look at stays where it is, also when

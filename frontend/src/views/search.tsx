@@ -1,5 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { LONGEST_SEARCH } from "../api/lengths";
 import { useKey } from "../keys";
+import { thresholds } from "../thresholds";
 
 interface Shown {
   label: string;
@@ -7,10 +9,6 @@ interface Shown {
   value: string;
   onSearch: (wanted: string) => void;
 }
-
-/** How long somebody pauses before what they typed is searched, ms. */
-const PAUSE = 250;
-const LONGEST = 100;
 
 /** Finds in the list below it while one types; `f` leads to it, Escape empties it. */
 export function SearchBox({ label, hint, value, onSearch }: Shown) {
@@ -24,7 +22,7 @@ export function SearchBox({ label, hint, value, onSearch }: Shown) {
   }, [value]);
   useEffect(() => {
     if (typed.trim() === value) return;
-    const timer = setTimeout(() => search.current(typed.trim()), PAUSE);
+    const timer = setTimeout(() => search.current(typed.trim()), thresholds.page.TYPING_MS);
     return () => clearTimeout(timer);
   }, [typed]);
   return (
@@ -35,7 +33,7 @@ export function SearchBox({ label, hint, value, onSearch }: Shown) {
         aria-label={label}
         aria-keyshortcuts="f"
         placeholder={hint}
-        maxLength={LONGEST}
+        maxLength={LONGEST_SEARCH}
         value={typed}
         onInput={(event) => setTyped(event.currentTarget.value)}
       />

@@ -9,10 +9,12 @@
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(button.dataset.copy);
       button.textContent = button.dataset.copied;
-      setTimeout(() => (button.textContent = label), 2000);
+      button.focus();
     });
+    button.addEventListener("blur", () => (button.textContent = label));
   }
 
+  const SECOND_MS = 1000; // not tunable: a unit
   const page = document.querySelector("[data-refresh]");
   const seconds = Number(page.dataset.refresh);
   const pause = page.querySelector("[data-pause]");
@@ -45,5 +47,5 @@
     } catch {
       stale.hidden = false;
     }
-  }, seconds * 1000);
+  }, seconds * SECOND_MS);
 })();

@@ -51,8 +51,10 @@ export const customer = {
   "customer.leftOut.other": "{n} more",
   "customer.all": "All problems",
 
-  "customer.solved": "Solved this week",
-  "customer.solvedNone": "Nothing was solved in the last seven days.",
+  "customer.solved.one": "Solved in the last day",
+  "customer.solved.other": "Solved in the last {n} days",
+  "customer.solvedNone.one": "Nothing was solved in the last day.",
+  "customer.solvedNone.other": "Nothing was solved in the last {n} days.",
   "customer.solvedAll": "Show all {n}",
   "customer.solvedAt": "solved {when}",
   "customer.closedAt": "closed {when}",

@@ -54,8 +54,10 @@ export const customer: Texts<typeof en> = {
   "customer.leftOut.other": "{n} tane daha",
   "customer.all": "Tüm sorunlar",
 
-  "customer.solved": "Bu hafta çözülenler",
-  "customer.solvedNone": "Son yedi günde çözülen sorun yok.",
+  "customer.solved.one": "Son bir günde çözülenler",
+  "customer.solved.other": "Son {n} günde çözülenler",
+  "customer.solvedNone.one": "Son bir günde çözülen sorun yok.",
+  "customer.solvedNone.other": "Son {n} günde çözülen sorun yok.",
   "customer.solvedAll": "Tümünü göster ({n})",
   "customer.solvedAt": "çözüldü: {when}",
   "customer.closedAt": "kapandı: {when}",

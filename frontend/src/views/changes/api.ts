@@ -1,6 +1,7 @@
 import { api, call } from "../../api/client";
 import type { components } from "../../api/schema";
 import type { Change } from "../../api/types";
+import { thresholds } from "../../thresholds";
 import { cursorOf } from "../loaded";
 
 type Schemas = components["schemas"];
@@ -18,7 +19,7 @@ export interface Place {
 
 const CHANGES = "/api/v1/projects/{project}/hypercare/change-requests";
 const ONE = `${CHANGES}/{change}` as const;
-const MOST = 200;
+const MOST = thresholds.api.MOST_PAGE_ROWS;
 const RUNNING = ["draft", "pending_approval", "approved", "in_progress", "implemented", "rejected"] as const;
 
 /** The verbs that need no words. */
@@ -47,7 +48,7 @@ export async function readChanges(project: string, search: string, size: number)
 
 /** The change request with this number; null when there is none for the reader. Raises Problem. */
 export async function findChange(project: string, number: string): Promise<Change | null> {
-  const query = { search: `CR-${number}`, page_size: 1 };
+  const query = { search: `CR-${number}`, page_size: 1 }; // not tunable: there is one
   const page = await call(api.GET(CHANGES, { params: { path: { project }, query } }));
   return page.results[0] ?? null;
 }

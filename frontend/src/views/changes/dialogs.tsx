@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { lengths } from "../../api/lengths";
 import { t } from "../../i18n";
 import { serverNow } from "../../live/clock";
 import { project } from "../../state/me";
@@ -6,8 +7,6 @@ import { Dialog } from "../../ui/dialog";
 import { Actions, Field, Form, TextArea, useForm } from "../../ui/form";
 import type { Change, Verb } from "./api";
 import { today } from "./days";
-
-const LONGEST = 20_000;
 
 interface Shown {
   change: Change;
@@ -38,7 +37,13 @@ export function RejectDialog({ change, send, onClose, children }: Shown) {
     <Dialog title={t("change.reject.title", { key: change.cr_number })} onClose={onClose}>
       <Form form={form}>
         {children(() => void form.submit())}
-        <TextArea form={form} name="reason" label={t("change.reject.reason")} hint={t("change.reject.hint")} maxLength={LONGEST} />
+        <TextArea
+          form={form}
+          name="reason"
+          label={t("change.reject.reason")}
+          hint={t("change.reject.hint")}
+          maxLength={lengths.RejectInputRequest.reason}
+        />
         <Actions form={form} send={t("change.reject.send")} onCancel={onClose} />
       </Form>
     </Dialog>
@@ -83,7 +88,7 @@ export function ImplementDialog({ change, send, onClose, children }: Shown) {
           label={t("change.implement.evidence")}
           hint={isNeeded ? t("change.implement.evidenceHint") : t("change.form.evidenceHint")}
           optional={!isNeeded}
-          maxLength={LONGEST}
+          maxLength={lengths.ImplementInputRequest.test_evidence}
         />
         <Actions form={form} send={t("change.implement.send")} onCancel={onClose} />
       </Form>

@@ -1,3 +1,4 @@
+import { lengths } from "../../api/lengths";
 import { t } from "../../i18n";
 import { serverNow } from "../../live/clock";
 import { isOurs, project } from "../../state/me";
@@ -36,7 +37,8 @@ export const BLANK: Written = {
 export const NAMES = Object.keys(BLANK) as (keyof Written)[];
 
 const TYPES = ["config", "development", "data", "authorization", "emergency"] as const;
-const LONGEST = 20_000;
+/** An edit may be as long as a draft. */
+const LONGEST = lengths.ChangeDraftRequest;
 
 /** A change request as the form holds it. */
 export function writtenOf(change: Change): Written {
@@ -84,7 +86,7 @@ export function ChangeFields({ form, hasEvidence }: Shown) {
     <>
       <fieldset class="card cr-form-part">
         <legend>{t("change.form.section.what")}</legend>
-        <TextField form={form} name="title" label={t("change.form.title")} hint={t("change.form.titleHint")} maxLength={255} />
+        <TextField form={form} name="title" label={t("change.form.title")} hint={t("change.form.titleHint")} maxLength={LONGEST.title} />
         <div class="cr-form-row">
           <Choice
             form={form}
@@ -99,14 +101,14 @@ export function ChangeFields({ form, hasEvidence }: Shown) {
             label={t("change.form.priority")}
             options={options(SEVERITIES, (value: (typeof SEVERITIES)[number]) => `${value} ${severityWord(value)}`)}
           />
-          <TextField form={form} name="affected_module" label={t("change.form.module")} maxLength={20} optional />
+          <TextField form={form} name="affected_module" label={t("change.form.module")} maxLength={LONGEST.affected_module} optional />
         </div>
         <TextArea
           form={form}
           name="description"
           label={t("change.form.description")}
           hint={t("change.form.descriptionHint")}
-          maxLength={LONGEST}
+          maxLength={LONGEST.description}
           optional
         />
         <TextArea
@@ -115,7 +117,7 @@ export function ChangeFields({ form, hasEvidence }: Shown) {
           label={t("change.form.impact")}
           hint={t("change.form.impactHint")}
           rows={2}
-          maxLength={LONGEST}
+          maxLength={LONGEST.impact_assessment}
           optional
         />
       </fieldset>
@@ -126,7 +128,7 @@ export function ChangeFields({ form, hasEvidence }: Shown) {
           name="rollback_plan"
           label={t("change.form.rollback")}
           hint={t(isOurs.value ? "change.form.rollbackHint" : "change.form.rollbackHintCustomer")}
-          maxLength={LONGEST}
+          maxLength={LONGEST.rollback_plan}
           optional={!isOurs.value}
         />
       </fieldset>
@@ -164,7 +166,7 @@ export function ChangeFields({ form, hasEvidence }: Shown) {
             name="test_evidence"
             label={t("change.form.evidence")}
             hint={t("change.form.evidenceHint")}
-            maxLength={LONGEST}
+            maxLength={LONGEST.test_evidence}
             optional
           />
         )}

@@ -6,6 +6,7 @@ import { serverNow } from "../../live/clock";
 import { useLive, type Change as Live } from "../../live/stream";
 import { routes } from "../../routes";
 import { isOurs, me, project } from "../../state/me";
+import { thresholds } from "../../thresholds";
 import { usePage } from "../../ui/page";
 import { Severity } from "../../ui/severity";
 import { Empty, Failed, Loading } from "../../ui/states";
@@ -23,8 +24,6 @@ const COLUMNS = [
   ["stand", "c-stand"],
   ["planned", "c-day"],
 ] as const;
-const FIRST_CLOSED = 10;
-const MORE_CLOSED = 50;
 
 /** The change requests of the project, by what happens next with them. */
 export function ChangeList() {
@@ -32,7 +31,7 @@ export function ChangeList() {
   const [address, setAddress] = useSearchParams();
   const [, go] = useLocation();
   const search = address.get("search") ?? "";
-  const [size, setSize] = useState(FIRST_CLOSED);
+  const [size, setSize] = useState(thresholds.page.FINISHED_ROWS);
   const load = useCallback(() => readChanges(id, search, size), [id, search, size]);
   const { data, problem, at, reload } = useLoaded(load);
   const mayDraft = !me.value?.read_only;
@@ -46,7 +45,7 @@ export function ChangeList() {
   const beginMore = useMore(data ? data.running.length + data.closed.length : 0);
   const showMore = () => {
     beginMore();
-    setSize(size + MORE_CLOSED);
+    setSize(size + thresholds.api.PAGE_ROWS);
   };
   const groups = data ? grouped([...data.running, ...data.closed], me.value!.user.id) : null;
   const isEmpty = data !== null && data.running.length + data.closed.length === 0;
@@ -187,9 +186,10 @@ function Stand({ change }: { change: Change }) {
 /** Votes of a quorum as marks and in words. */
 export function Votes({ given, needed }: { given: number; needed: number }) {
   const marks = Array.from({ length: Math.max(given, needed) }, (_, at) => at < given);
+  const areDrawn = marks.length <= 6; // not tunable: what fits the column
   return (
     <span class="cr-votes">
-      {marks.length <= 6 && (
+      {areDrawn && (
         <span class="cr-vote-marks" aria-hidden="true">
           {marks.map((isGiven, at) => (
             <i key={at} class={isGiven ? "given" : ""} />

@@ -6,6 +6,7 @@ import { useKey } from "../../keys";
 import { useLive, type Change as Live } from "../../live/stream";
 import { routes } from "../../routes";
 import { isOurs, project } from "../../state/me";
+import { thresholds } from "../../thresholds";
 import { Avatar } from "../../ui/avatar";
 import { Dialog } from "../../ui/dialog";
 import { dropDraft } from "../../ui/drafts";
@@ -37,8 +38,6 @@ const KEYS: Record<Verb | "edit", string> = {
 };
 /** In the order of the buttons, the one to be expected last. */
 const BUTTONS = ["edit", "reject", "redraft", "submit", "approve", "start", "implement", "close"] as const;
-const FIRST_LINES = 30;
-const MORE_LINES = 170;
 
 /** Somebody was faster than a step with the change. */
 interface Clash {
@@ -117,7 +116,7 @@ function Shown({ change, put, reload, children }: ShownProps) {
   const seen = useRef<number | null>(null);
   const [clash, setClash] = useState<Clash | null>(null);
   const [isBusy, setBusy] = useState(false);
-  const [size, setSize] = useState(FIRST_LINES);
+  const [size, setSize] = useState(thresholds.api.PAGE_ROWS);
   const version = change.version;
   const story = useLoaded(useCallback(() => readStory(place, size), [projectId, change.id, version, size]));
   const members = useLoaded(useCallback(async () => (isOurs.value ? readMembers(projectId) : []), [projectId]));
@@ -253,7 +252,7 @@ function Shown({ change, put, reload, children }: ShownProps) {
             </div>
           ))}
         </section>
-        <Story loaded={story} names={names} onMore={() => setSize(size + MORE_LINES)} />
+        <Story loaded={story} names={names} onMore={() => setSize(thresholds.api.MOST_PAGE_ROWS)} />
       </div>
       <aside>
         <Board change={change} board={board} />

@@ -3,6 +3,7 @@ import { useCallback, useRef, useState } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
 import { api, call, newKey, Problem } from "../../api/client";
 import type { Board, BoardChange, BoardIncident } from "../../api/board";
+import { lengths } from "../../api/lengths";
 import type { Incident } from "../../api/types";
 import { fmt, plural, t } from "../../i18n";
 import { useKey } from "../../keys";
@@ -11,6 +12,7 @@ import { useLive, type Change as Live } from "../../live/stream";
 import { routes } from "../../routes";
 import { board, boardProblem, loadBoard } from "../../state/board";
 import { me, project } from "../../state/me";
+import { thresholds } from "../../thresholds";
 import { Dialog } from "../../ui/dialog";
 import { Actions, Form, TextArea, useForm } from "../../ui/form";
 import { usePage } from "../../ui/page";
@@ -177,7 +179,13 @@ function Question({ incident, isForMe, onAnswered }: { incident: BoardIncident; 
       </blockquote>
       {isOpen ? (
         <Form form={form} label={t("customer.answer")}>
-          <TextArea form={form} name="content" label={t("customer.answerLabel")} hint={t("customer.answerHint")} maxLength={20_000} />
+          <TextArea
+            form={form}
+            name="content"
+            label={t("customer.answerLabel")}
+            hint={t("customer.answerHint")}
+            maxLength={lengths.CommentInputRequest.content}
+          />
           <Actions form={form} send={t("customer.send")} onCancel={() => setOpen(false)} />
         </Form>
       ) : (
@@ -319,10 +327,9 @@ function Until({ due, say }: { due: string | null; say: "customer.answerBy" | "c
 
 // ---- what was solved -----------------------------------------------------------------------------------------
 
-const FIRST_SOLVED = 6;
-
 function Solved({ board: shown, mine, reload }: { board: Board; mine: Mine | null; reload: () => Promise<void> }) {
   const [isWhole, setWhole] = useState(false);
+  const days = thresholds.page.RECENT_DAYS;
   const user = me.value?.user.id;
   // The board and this list are read apart: what the one has as open already, the other no longer shows as solved.
   const open = new Set(shown.incidents.map((each) => each.id));
@@ -331,7 +338,7 @@ function Solved({ board: shown, mine, reload }: { board: Board; mine: Mine | nul
   const solved = (mine?.solved ?? [])
     .filter((each) => !open.has(each.id))
     .toSorted((a, b) => Number(isAsked(b)) - Number(isAsked(a)));
-  const first = isWhole ? solved : solved.slice(0, Math.max(FIRST_SOLVED, solved.filter(isAsked).length));
+  const first = isWhole ? solved : solved.slice(0, Math.max(thresholds.page.FINISHED_ROWS, solved.filter(isAsked).length));
   const list = useRef<HTMLUListElement>(null);
   const showWhole = () => {
     setWhole(true);
@@ -340,13 +347,13 @@ function Solved({ board: shown, mine, reload }: { board: Board; mine: Mine | nul
   return (
     <section aria-labelledby="cv-solved">
       <h2 id="cv-solved">
-        {t("customer.solved")} {solved.length > 0 && <span class="cv-count">{solved.length}</span>}
+        {plural("customer.solved", days)} {solved.length > 0 && <span class="cv-count">{solved.length}</span>}
       </h2>
       <div class="card">
         {!mine ? (
           <Loading rows={2} />
         ) : solved.length === 0 ? (
-          <Empty sentence={t("customer.solvedNone")} />
+          <Empty sentence={plural("customer.solvedNone", days)} />
         ) : (
           <ul class="cv-list" ref={list}>
             {first.map((incident) => (
@@ -453,7 +460,7 @@ function SolvedRow({ incident, reload }: { incident: Incident; reload: () => Pro
               name="reason"
               label={t("customer.reopenReason")}
               hint={t("customer.reopenHint")}
-              maxLength={500}
+              maxLength={lengths.ReopenInputRequest.reason}
             />
             <Actions form={form} send={t("customer.reopenSend")} onCancel={() => setReopening(false)} />
           </Form>

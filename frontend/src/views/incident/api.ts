@@ -1,5 +1,6 @@
 import { api, call, callFully } from "../../api/client";
 import type { components } from "../../api/schema";
+import { thresholds } from "../../thresholds";
 import { cursorOf } from "../loaded";
 
 type Schemas = components["schemas"];
@@ -29,7 +30,7 @@ export type Foreseen = Schemas["ForeseenMail"];
 
 const INCIDENTS = "/api/v1/projects/{project}/hypercare/incidents";
 const ONE = `${INCIDENTS}/{incident}` as const;
-const MOST = 200;
+const MOST = thresholds.api.MOST_PAGE_ROWS;
 
 export const VERBS = ["first-response", "assign", "escalate", "wait", "resume", "resolve", "close", "reopen"] as const;
 export type Verb = (typeof VERBS)[number];
@@ -85,7 +86,7 @@ export async function readChange(project: string, change: string): Promise<Chang
 
 /** The first change requests that a search finds. Raises Problem. */
 export async function findChanges(project: string, search: string): Promise<Change[]> {
-  const query = { page_size: 20, ...(search.trim() && { search: search.trim() }) };
+  const query = { ...(search.trim() && { search: search.trim() }) };
   const page = await call(
     api.GET("/api/v1/projects/{project}/hypercare/change-requests", { params: { path: { project }, query } }),
   );

@@ -5,6 +5,7 @@ import { fmt, plural, t, word } from "../../i18n";
 import { useKey } from "../../keys";
 import { routes } from "../../routes";
 import { code } from "../../state/me";
+import { thresholds } from "../../thresholds";
 import { Dialog } from "../../ui/dialog";
 import { Actions, Form, useForm } from "../../ui/form";
 import { Glow } from "../../ui/glow";
@@ -120,7 +121,7 @@ function LinkDialog({ loaded, onDone, onClose }: LinkShown) {
   const [search, setSearch] = useState("");
   const [asked, setAsked] = useState("");
   useEffect(() => {
-    const timer = setTimeout(() => setAsked(search), 250);
+    const timer = setTimeout(() => setAsked(search), thresholds.page.TYPING_MS);
     return () => clearTimeout(timer);
   }, [search]);
   const { data: found, problem } = useLoaded(useCallback(() => findChanges(at.project, asked), [at.project, asked]));

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { fmt, t } from "../../i18n";
 import { isStale, serverNow } from "../../live/clock";
 import { board } from "../../state/board";
+import { thresholds } from "../../thresholds";
 import { type ClockKind, left, tone, words } from "../../ui/clock";
 import { Dialog } from "../../ui/dialog";
 import { Moment, momentOf, spanOf } from "../../ui/moment";
@@ -144,13 +145,11 @@ function pausedBy(stretch: Stretch, events: Event[]): string {
   return begun?.by.name ?? "";
 }
 
-const MOST_IN_LEGEND = 5;
-
 /** What the strip's parts mean; of very many, one line a kind. */
 function legendOf(segments: Segment[]): Segment[] {
   const over = segments.find((each) => each.kind === "over");
   const named = segments.filter((each) => each.kind !== "after" && (each.kind !== "over" || each === over));
-  if (named.length <= MOST_IN_LEGEND) return named;
+  if (named.length <= thresholds.page.PANEL_ROWS) return named;
   const kinds = [...new Set(named.map((each) => each.kind))];
   return kinds.map((kind) => {
     const its = named.filter((each) => each.kind === kind);

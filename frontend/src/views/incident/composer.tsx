@@ -1,6 +1,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import { newKey } from "../../api/client";
+import { lengths } from "../../api/lengths";
 import { fmt, t, word } from "../../i18n";
 import { useKey } from "../../keys";
 import { Avatar } from "../../ui/avatar";
@@ -21,8 +22,6 @@ interface Shown {
   mayNote: boolean;
   onSent: () => void;
 }
-
-const LONGEST = 20_000;
 
 /**
  * Where one writes: among ourselves first, to the customer after a look at the very mail they get. What is typed is kept
@@ -136,7 +135,7 @@ export function Composer({ at, incident, me, isOurs, mayNote, onSent }: Shown) {
               ref={area}
               value={text}
               rows={3}
-              maxLength={LONGEST}
+              maxLength={lengths.CommentInputRequest.content}
               aria-label={t(!isOurs ? "compose.support" : side === "internal" ? "compose.internalLabel" : "compose.publicLabel")}
               aria-describedby={`${id}-hint ${id}-failure`}
               placeholder={placeholder}

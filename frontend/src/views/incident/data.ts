@@ -4,6 +4,8 @@ import { Problem } from "../../api/client";
 import { type Change as Happened, useLive } from "../../live/stream";
 import { board } from "../../state/board";
 import { isOurs } from "../../state/me";
+import { thresholds } from "../../thresholds";
+import { SECOND_MS } from "../../units";
 import {
   type Clocks,
   type Event,
@@ -36,8 +38,6 @@ export interface Incidents {
   /** Take over what a change of one's own answered, and load the rest anew. */
   changed: (read: Read) => void;
 }
-
-const RELOAD_MS = 300_000;
 
 /** The incident of a project with this number, kept up to date while it is shown. */
 export function useIncident(project: string, number: number): Incidents {
@@ -95,7 +95,7 @@ export function useIncident(project: string, number: number): Incidents {
 
   useEffect(() => {
     // Hours begin and end without anybody doing anything.
-    const timer = setInterval(() => void reload(), RELOAD_MS);
+    const timer = setInterval(() => void reload(), thresholds.page.INCIDENT_SECONDS * SECOND_MS);
     return () => clearInterval(timer);
   }, [reload]);
 

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Problem } from "../../api/client";
+import { lengths } from "../../api/lengths";
 import { fmt, t } from "../../i18n";
 import { serverNow } from "../../live/clock";
 import { ConflictPanel, type Difference } from "../../ui/conflict";
@@ -14,7 +15,7 @@ import type { Loaded } from "./data";
 import { doneBy, lastSeq } from "./moves";
 import { meanwhile, valueOf } from "./story";
 
-const LONG_TEXT = 20_000;
+const LONGEST = lengths.PatchedIncidentChangeRequest;
 
 interface Shown {
   loaded: Loaded;
@@ -98,8 +99,8 @@ export function EditForm({ loaded, me, modules, onDone, onRefused, onClose }: Sh
         />
       )}
       <Form form={form}>
-        <TextField form={form} name="title" label={t("edit.name")} maxLength={255} />
-        <TextArea form={form} name="description" label={t("edit.description")} rows={5} maxLength={LONG_TEXT} optional />
+        <TextField form={form} name="title" label={t("edit.name")} maxLength={LONGEST.title} />
+        <TextArea form={form} name="description" label={t("edit.description")} rows={5} maxLength={LONGEST.description} optional />
         <div class="edit-grid">
           <Choice
             form={form}
@@ -116,8 +117,22 @@ export function EditForm({ loaded, me, modules, onDone, onRefused, onClose }: Sh
             empty={t("edit.noType")}
             options={TYPES.map((each) => ({ value: each, label: t(`type.${each}`) }))}
           />
-          <TextField form={form} name="affected_module" label={t("edit.module")} maxLength={20} suggestions={modules} optional />
-          <TextField form={form} name="affected_users_count" label={t("edit.users")} inputMode="numeric" maxLength={8} optional />
+          <TextField
+            form={form}
+            name="affected_module"
+            label={t("edit.module")}
+            maxLength={LONGEST.affected_module}
+            suggestions={modules}
+            optional
+          />
+          <TextField
+            form={form}
+            name="affected_users_count"
+            label={t("edit.users")}
+            inputMode="numeric"
+            maxLength={LONGEST.affected_users_count}
+            optional
+          />
         </div>
         <Actions form={form} send={t("edit.save")} onCancel={discard} />
       </Form>

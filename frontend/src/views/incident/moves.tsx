@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { Problem } from "../../api/client";
+import { lengths } from "../../api/lengths";
 import { fmt, plural, t } from "../../i18n";
 import { serverNow } from "../../live/clock";
 import { board } from "../../state/board";
@@ -15,9 +16,6 @@ import { type Incident, type Member, type Read, type Verb, move } from "./api";
 import type { Loaded } from "./data";
 import { meanwhile } from "./story";
 
-/** Characters of the longest reason, and of the longest text. */
-const REASON = 500;
-const LONG_TEXT = 20_000;
 const LEVELS = ["L1", "L2", "L3"];
 
 export type Act = "assign" | "wait" | "escalate" | "resolve" | "reopen" | "answered";
@@ -190,7 +188,13 @@ function WaitDialog(shown: MoveShown) {
           empty={t("wait.pick")}
           options={sorted(members).map((each) => ({ value: String(each.user_id), label: each.user_name }))}
         />
-        <TextArea form={form} name="reason" label={t("wait.reason")} hint={t("wait.reasonHint")} maxLength={REASON} />
+        <TextArea
+          form={form}
+          name="reason"
+          label={t("wait.reason")}
+          hint={t("wait.reasonHint")}
+          maxLength={lengths.WaitInputRequest.reason}
+        />
         <Actions form={form} send={t("wait.send")} onCancel={shown.onClose} />
       </Form>
     </Dialog>
@@ -239,7 +243,13 @@ function EscalateDialog(shown: MoveShown) {
             options={people.map((each) => ({ value: String(each.user_id), label: each.user_name }))}
           />
         </div>
-        <TextArea form={form} name="reason" label={t("escalate.reason")} hint={t("escalate.reasonHint")} maxLength={REASON} />
+        <TextArea
+          form={form}
+          name="reason"
+          label={t("escalate.reason")}
+          hint={t("escalate.reasonHint")}
+          maxLength={lengths.EscalateInputRequest.reason}
+        />
         <p class="small muted">
           {told.length
             ? t("escalate.told", { names: told.join(", ") })
@@ -272,8 +282,13 @@ function ResolveDialog(shown: MoveShown) {
       {conflict}
       <Form form={form}>
         <p class="muted">{t("resolve.causeHint")}</p>
-        <TextArea form={form} name="root_cause" label={t("resolve.cause")} maxLength={LONG_TEXT} />
-        <TextArea form={form} name="resolution_notes" label={t("resolve.notes")} maxLength={LONG_TEXT} />
+        <TextArea form={form} name="root_cause" label={t("resolve.cause")} maxLength={lengths.ResolveInputRequest.root_cause} />
+        <TextArea
+          form={form}
+          name="resolution_notes"
+          label={t("resolve.notes")}
+          maxLength={lengths.ResolveInputRequest.resolution_notes}
+        />
         <Choice
           form={form}
           name="root_cause_category"
@@ -301,7 +316,14 @@ function ReopenDialog(shown: MoveShown) {
     <Dialog title={t("reopen.title", { key: incident.key })} onClose={shown.onClose}>
       {conflict}
       <Form form={form}>
-        <TextArea form={form} name="reason" label={t("reopen.reason")} hint={t("reopen.why")} maxLength={REASON} optional />
+        <TextArea
+          form={form}
+          name="reason"
+          label={t("reopen.reason")}
+          hint={t("reopen.why")}
+          maxLength={lengths.ReopenInputRequest.reason}
+          optional
+        />
         <Actions form={form} send={t("reopen.send")} onCancel={shown.onClose} />
       </Form>
     </Dialog>

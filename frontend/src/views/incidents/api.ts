@@ -1,5 +1,6 @@
 import { api, call } from "../../api/client";
 import type { Incident } from "../../api/types";
+import { thresholds } from "../../thresholds";
 import { cursorOf } from "../loaded";
 
 /** The list of a project's incidents by the filters in the page's address, which have the names of the API's. */
@@ -7,8 +8,6 @@ import { cursorOf } from "../loaded";
 export type { Incident };
 
 const INCIDENTS = "/api/v1/projects/{project}/hypercare/incidents";
-export const PAGE = 50;
-const MOST = 200;
 /** What the address may hold; anything else in it is not asked for. */
 const ONCE = ["module", "assignee", "breached", "reported_by_me", "search", "ordering"] as const;
 const SEVERAL = ["state", "severity"] as const;
@@ -37,7 +36,7 @@ export async function readIncidents(project: string, query: object, size: number
   const incidents: Incident[] = [];
   let cursor: string | null = null;
   do {
-    const wanted = { ...query, page_size: Math.min(MOST, size - incidents.length), ...(cursor && { cursor }) };
+    const wanted = { ...query, page_size: Math.min(thresholds.api.MOST_PAGE_ROWS, size - incidents.length), ...(cursor && { cursor }) };
     const page: { next?: string | null; results: Incident[] } = await call(
       api.GET(INCIDENTS, { params: { path: { project }, query: wanted } }),
     );

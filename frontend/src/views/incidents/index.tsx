@@ -7,6 +7,7 @@ import { useLive, type Change as Live } from "../../live/stream";
 import { routes } from "../../routes";
 import { board } from "../../state/board";
 import { isOurs, me, project } from "../../state/me";
+import { thresholds } from "../../thresholds";
 import { Avatar } from "../../ui/avatar";
 import { ClockCell } from "../../ui/clock";
 import { usePage } from "../../ui/page";
@@ -15,10 +16,12 @@ import { Empty, Failed, Loading } from "../../ui/states";
 import { useLoaded } from "../loaded";
 import { useGlow, useHeldPlace, useMore, useRows } from "../rows";
 import { SearchBox } from "../search";
-import { fileOf, PAGE, queryOf, readIncidents, type Incident } from "./api";
+import { fileOf, queryOf, readIncidents, type Incident } from "./api";
 import { Filters, withValues } from "./filters";
 import "../lists.css";
 import "./incidents.css";
+
+const PAGE = thresholds.api.PAGE_ROWS;
 
 /** All incidents of the project, by the filters in the address. */
 export default function Incidents() {
@@ -201,12 +204,13 @@ function Done({ incident }: { incident: Incident }) {
 function NextTarget({ incident }: { incident: Incident }) {
   const { time_zone: zone } = project.value!;
   const kind = incident.first_response_at === null ? "response" : "resolution";
-  const known = board.value?.incidents.find((each) => each.id === incident.id);
-  if (known) {
+  const shown = board.value;
+  const known = shown?.incidents.find((each) => each.id === incident.id);
+  if (shown && known) {
     return (
       <>
         <small class="inc-clock-name">{t(`incidents.${kind}`)}</small>
-        <ClockCell clock={known[kind]} kind={kind} zone={zone} />
+        <ClockCell clock={known[kind]} kind={kind} zone={zone} risk={shown.risk_percent} />
       </>
     );
   }

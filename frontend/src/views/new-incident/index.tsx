@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
 
 import { api, call } from "../../api/client";
+import { lengths } from "../../api/lengths";
 import type { Me } from "../../api/types";
 import type { components } from "../../api/schema";
 import { fmt, t } from "../../i18n";
@@ -20,7 +21,6 @@ import { modulesOf } from "../modules";
 import { useWho } from "../who";
 import "./new-incident.css";
 
-const LONG_TEXT = 20_000;
 const START = {
   title: "",
   description: "",
@@ -73,14 +73,20 @@ function NewIncident({ project: id, who }: { project: string; who: Me }) {
       </header>
       <div class="card new-form" ref={first}>
         <Form form={form} label={t("new.title")}>
-          <TextField form={form} name="title" label={t("new.what")} hint={t("new.whatHint")} maxLength={255} />
+          <TextField
+            form={form}
+            name="title"
+            label={t("new.what")}
+            hint={t("new.whatHint")}
+            maxLength={lengths.IncidentInputRequest.title}
+          />
           <TextArea
             form={form}
             name="description"
             label={t("new.description")}
             hint={t("new.descriptionHint")}
             rows={5}
-            maxLength={LONG_TEXT}
+            maxLength={lengths.IncidentInputRequest.description}
             optional
           />
           <Consequences form={form} />
@@ -90,7 +96,7 @@ function NewIncident({ project: id, who }: { project: string; who: Me }) {
               name="affected_module"
               label={t(ours ? "new.module" : "new.moduleCustomer")}
               hint={t("new.moduleHint")}
-              maxLength={20}
+              maxLength={lengths.IncidentInputRequest.affected_module}
               suggestions={modulesOf()}
               optional
             />
@@ -99,7 +105,7 @@ function NewIncident({ project: id, who }: { project: string; who: Me }) {
               name="affected_users_count"
               label={t("new.users")}
               inputMode="numeric"
-              maxLength={8}
+              maxLength={lengths.IncidentInputRequest.affected_users_count}
               optional
             />
             {ours && (

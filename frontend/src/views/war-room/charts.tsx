@@ -4,11 +4,12 @@ import "uplot/dist/uPlot.min.css";
 import type { Board, TrendDay } from "../../api/board";
 import { fmt, language, plural, t } from "../../i18n";
 import { theme } from "../../state/settings";
+import { thresholds } from "../../thresholds";
+import { DAY_SECONDS as DAY } from "../../units";
 
 type Trends = NonNullable<Board["trends"]>;
 
-const HEIGHT = 132;
-const MODULES = 6;
+const HEIGHT = 132; // not tunable: drawing
 
 /** What came in and went out, what was left, and where it is; each as a table too. */
 export default function Charts({ trends, openCount }: { trends: Trends; openCount: number }) {
@@ -53,8 +54,8 @@ function None() {
 
 function Modules({ modules }: { modules: Trends["modules"] }) {
   const most = Math.max(...modules.map((each) => each.open));
-  const shown = modules.slice(0, MODULES);
-  const rest = modules.slice(MODULES).reduce((sum, each) => sum + each.open, 0);
+  const shown = modules.slice(0, thresholds.page.PANEL_ROWS);
+  const rest = modules.slice(shown.length).reduce((sum, each) => sum + each.open, 0);
   return (
     <ul class="bars">
       {shown.map((each) => (
@@ -110,7 +111,7 @@ type Colours = Record<"accent" | "accent-soft" | "ok" | "ink-3" | "line", string
 type Draw = (days: TrendDay[], colours: Colours) => { series: uPlot.Series[]; data: uPlot.AlignedData };
 
 function flow(days: TrendDay[], colours: Colours): ReturnType<Draw> {
-  const bars = (align: 1 | -1) => uPlot.paths.bars!({ size: [0.34, 14], align, radius: 0.15 });
+  const bars = (align: 1 | -1) => uPlot.paths.bars!({ size: [0.34, 14], align, radius: 0.15 }); // not tunable: drawing
   return {
     series: [
       {},
@@ -125,7 +126,12 @@ function backlog(days: TrendDay[], colours: Colours): ReturnType<Draw> {
   return {
     series: [
       {},
-      { stroke: colours.accent, fill: colours["accent-soft"], width: 2, points: { show: days.length < 3 } },
+      {
+        stroke: colours.accent,
+        fill: colours["accent-soft"],
+        width: 2,
+        points: { show: days.length < 3 }, // not tunable: drawing
+      },
     ],
     data: [seconds(days), days.map((day) => day.open)],
   };
@@ -180,7 +186,7 @@ function options(width: number, series: uPlot.Series[], colours: Colours): uPlot
       {
         ...axis,
         grid: { show: false },
-        size: 20,
+        size: 20, // not tunable: drawing
         gap: 2,
         space: 64,
         incrs: [1, 2, 5, 7, 14].map((each) => each * DAY),
@@ -189,7 +195,7 @@ function options(width: number, series: uPlot.Series[], colours: Colours): uPlot
       {
         ...axis,
         grid: { stroke: colours.line, width: 1 },
-        size: 30,
+        size: 30, // not tunable: drawing
         gap: 4,
         space: 32,
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
@@ -199,8 +205,6 @@ function options(width: number, series: uPlot.Series[], colours: Colours): uPlot
     series,
   };
 }
-
-const DAY = 24 * 60 * 60;
 
 function seconds(days: TrendDay[]): number[] {
   return days.map((each) => Date.parse(noon(each.day)) / 1000);

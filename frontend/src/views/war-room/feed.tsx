@@ -2,10 +2,9 @@ import { Link } from "wouter-preact";
 import type { Board, FeedLine } from "../../api/board";
 import { fmt, t, word } from "../../i18n";
 import { routes } from "../../routes";
+import { DAY_MS } from "../../units";
 
 const BAD = new Set(["incident.breached", "incident.escalated", "incident.reopened", "change.rejected"]);
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The newest lines of the journal. */
 export function Feed({ board }: { board: Board }) {

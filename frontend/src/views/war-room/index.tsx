@@ -7,6 +7,7 @@ import { useKey } from "../../keys";
 import { isStale, serverNow } from "../../live/clock";
 import { routes } from "../../routes";
 import { board, boardProblem, loadBoard } from "../../state/board";
+import { thresholds } from "../../thresholds";
 import { lazy } from "../../ui/lazy";
 import { usePage } from "../../ui/page";
 import { Failed } from "../../ui/states";
@@ -77,7 +78,7 @@ function Breaches({ board: shown }: { board: Board }) {
     const news = fresh(before, after);
     if (!news.length) return;
     setSaid(words(news));
-    const timer = setTimeout(() => void loadBoard(), 1500);
+    const timer = setTimeout(() => void loadBoard(), thresholds.page.MISSED_MS);
     return () => clearTimeout(timer);
   }, [list, shown.project.id]);
   return (

@@ -10,6 +10,7 @@ import { serverNow } from "../../live/clock";
 import { routes } from "../../routes";
 import { loadBoard } from "../../state/board";
 import { me } from "../../state/me";
+import { thresholds } from "../../thresholds";
 import { Avatar } from "../../ui/avatar";
 import { ClockCell } from "../../ui/clock";
 import { Dialog } from "../../ui/dialog";
@@ -17,9 +18,6 @@ import { Severity } from "../../ui/severity";
 import { Empty } from "../../ui/states";
 import { toast } from "../../ui/toast";
 import { FILTERS, filterOf, isLate, matches, neighbour, type Filter } from "./order";
-
-/** So many rows at first: what is further down can wait. */
-const SHOWN = 60;
 
 interface Asked {
   incident: BoardIncident;
@@ -42,7 +40,8 @@ export function List({ board }: { board: Board }) {
 
   const counts = useComputed(() => countsOf(board, mine, serverNow.value)).value.split(" ");
   const found = board.incidents.filter((each) => matches(each, filter, mine, now));
-  const rows = all ? found : found.slice(0, SHOWN);
+  // What is further down can wait.
+  const rows = all ? found : found.slice(0, thresholds.api.PAGE_ROWS);
   const ids = rows.map((each) => each.id);
   const atHand = rows.find((each) => each.id === current) ?? null;
 
@@ -263,10 +262,10 @@ function Row({ incident, board, isAtHand, isTaken, onHand, onTake }: RowShown) {
         <Holder incident={incident} mayTake={board.may.assign} onTake={onTake} />
       </td>
       <td role="cell" class="c-response">
-        <ClockCell clock={incident.response} kind="response" zone={zone} />
+        <ClockCell clock={incident.response} kind="response" zone={zone} risk={board.risk_percent} />
       </td>
       <td role="cell" class="c-resolution">
-        <ClockCell clock={incident.resolution} kind="resolution" zone={zone} />
+        <ClockCell clock={incident.resolution} kind="resolution" zone={zone} risk={board.risk_percent} />
       </td>
     </tr>
   );

@@ -2,10 +2,9 @@ import type { ComponentChildren } from "preact";
 import type { Board, BoardTile } from "../../api/board";
 import { fmt, plural, t } from "../../i18n";
 import { isStale, serverNow } from "../../live/clock";
+import { thresholds } from "../../thresholds";
 import { Severity } from "../../ui/severity";
-
-const DAY_SECONDS = 24 * 60 * 60;
-const WEEK = 7;
+import { DAY_SECONDS } from "../../units";
 
 /** How many are open of each severity, and what is due next; what came in and went out. */
 export function Tiles({ board }: { board: Board }) {
@@ -64,7 +63,7 @@ function Next({ at, zone }: { at: string; zone: string }) {
 }
 
 function Week({ board }: { board: Board }) {
-  const days = board.trends?.days.slice(-WEEK) ?? [];
+  const days = board.trends?.days.slice(-thresholds.page.RECENT_DAYS) ?? [];
   const came = days.reduce((sum, day) => sum + day.inflow, 0);
   const went = days.reduce((sum, day) => sum + day.outflow, 0);
   const reopened = days.reduce((sum, day) => sum + day.reopened, 0);

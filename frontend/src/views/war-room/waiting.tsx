@@ -2,17 +2,17 @@ import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 import { api, call, newKey, Problem } from "../../api/client";
 import type { Board, BoardChange } from "../../api/board";
+import { lengths } from "../../api/lengths";
 import type { Change } from "../../api/types";
 import { fmt, plural, t, word } from "../../i18n";
 import { routes } from "../../routes";
 import { loadBoard } from "../../state/board";
 import { me } from "../../state/me";
+import { thresholds } from "../../thresholds";
 import { Dialog } from "../../ui/dialog";
 import { Form, TextArea, useForm } from "../../ui/form";
 import { Severity } from "../../ui/severity";
 import { toast } from "../../ui/toast";
-
-const OTHERS_SHOWN = 4;
 
 /** Somebody changed a request while one decided: how it is now, and what one wanted to do. */
 interface Moved {
@@ -29,6 +29,7 @@ export function Waiting({ board }: { board: Board }) {
   const [busy, setBusy] = useState<string | null>(null);
   const yours = board.changes.filter((each) => each.allowed_actions.includes("approve"));
   const others = board.changes.filter((each) => !yours.includes(each) && each.status !== "draft");
+  const most = thresholds.page.PANEL_ROWS;
 
   /** Votes on the version that was shown. Raises Problem, except that somebody was faster: that is shown. */
   async function vote(change: BoardChange, verb: "approve" | "reject", version: number, reason = "", key = newKey()) {
@@ -95,15 +96,15 @@ export function Waiting({ board }: { board: Board }) {
           </div>
         </article>
       ))}
-      {others.slice(0, OTHERS_SHOWN).map((each) => (
+      {others.slice(0, most).map((each) => (
         <article key={each.id} class="vote" aria-labelledby={`vote-${each.id}`}>
           <Summary change={each} board={board} />
           <p class="muted small">{standing(each, board)}</p>
         </article>
       ))}
-      {others.length > OTHERS_SHOWN && (
+      {others.length > most && (
         <Link class="small" href={routes.changes(board.project.code)}>
-          {plural("warRoom.moreChanges", others.length - OTHERS_SHOWN)}
+          {plural("warRoom.moreChanges", others.length - most)}
         </Link>
       )}
       {rejecting && (
@@ -184,7 +185,14 @@ function Reject({ change, onClose, send }: RejectShown) {
     <Dialog title={t("warRoom.reject.title", { key: change.key })} onClose={onClose}>
       <Form form={form}>
         <p class="muted">{change.title}</p>
-        <TextArea form={form} name="reason" label={t("warRoom.reject.reason")} hint={t("warRoom.reject.hint")} rows={4} />
+        <TextArea
+          form={form}
+          name="reason"
+          label={t("warRoom.reject.reason")}
+          hint={t("warRoom.reject.hint")}
+          rows={4}
+          maxLength={lengths.RejectInputRequest.reason}
+        />
         {form.failure && (
           <p class="form-failure" role="alert">
             {form.failure}

@@ -1,1 +1,0 @@
-import{o as e,t}from"./jsxRuntime-q7-8oMji.js";import{a as n,t as r}from"./main-0YgnI2io.js";import{t as i}from"./form-5ALztz35.js";function a({onDone:a}){return r(e(`signIn.title`)),t(`main`,{id:`main`,class:`sign-in-page`,children:[t(n,{}),t(`div`,{class:`card`,children:[t(`h1`,{children:e(`signIn.title`)}),t(i,{onDone:a})]})]})}export{a as default};

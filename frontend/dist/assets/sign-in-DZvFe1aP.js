@@ -1,0 +1,1 @@
+import{o as e,t}from"./jsxRuntime-HpNNbd1l.js";import{a as n,t as r}from"./main-wt6Jv4yU.js";import{t as i}from"./form-DLtGOFhh.js";function a({onDone:a}){return r(e(`signIn.title`)),t(`main`,{id:`main`,class:`sign-in-page`,children:[t(n,{}),t(`div`,{class:`card`,children:[t(`h1`,{children:e(`signIn.title`)}),t(i,{onDone:a})]})]})}export{a as default};
