@@ -6,6 +6,7 @@ that a broker that is away, or accepts and never answers, costs the request noth
 
 import logging
 import os
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -16,6 +17,7 @@ from django.conf import settings
 from kombu import Connection
 
 from project.startup import announce, publish, trace
+from project.thresholds import ConfigError
 from tenancy import wake
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
@@ -31,7 +33,10 @@ app.autodiscover_tasks()
 @worker_init.connect
 @beat_init.connect
 def started(**_given: object) -> None:
-    announce()
+    try:
+        announce()
+    except ConfigError as refused:
+        sys.exit(str(refused))  # any other exception of a receiver is logged, and the process goes on
     trace()
     publish()
 

@@ -5,11 +5,21 @@ import logging
 
 from django.conf import settings
 
+from project.thresholds import ConfigError
+
 logger = logging.getLogger(__name__)
 
 
 def announce() -> None:
-    """Log that the configuration is valid, and which it is; a process with a bad one never comes here."""
+    """Log that the configuration is valid, and which it is. Raises ConfigError where it names what is not there.
+
+    A process whose numbers are bad never comes here; what the apps measure is known only now.
+    """
+    from observability.services.verdicts import check_rules  # noqa: PLC0415 - models load after django.setup()
+
+    faults = [f"{fault.id}: {fault.msg}" for fault in check_rules()]
+    if faults:
+        raise ConfigError(faults)
     logger.info(
         "Config validation passed: build_id=%s config_hash=%s env=%s process=%s",
         settings.BUILD_ID,
