@@ -36,10 +36,18 @@ def answer(run: Run, names: Iterable[str]) -> None:
 
 
 def report(run: Run, names: Sequence[str], folder: Path) -> int:
-    """Play these, all if there are none, and write the table after each. Returns 1 if anything is wrong."""
+    """Play these, all if there are none, and write the table after each. Returns 1 if anything is wrong.
+
+    Returns 2, and plays nothing, where a name is none.
+    """
+    there = _scenarios(run)
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        sys.stderr.write(f"No scenario {', '.join(unknown)}. There are: {', '.join(there)}\n")
+        return 2
     rows: list[Row] = []
     at = datetime.now(UTC)
-    for name in names or _scenarios(run):
+    for name in names or there:
         rows.append(_play(run, name))
         sys.stdout.write(f"{rows[-1].scenario}: {'; '.join(rows[-1].faults[:20]) or 'well'}\n")
         sys.stdout.flush()

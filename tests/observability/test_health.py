@@ -26,16 +26,21 @@ from tests.observability.conftest import Hung, SetPulses
 
 SCHEMA = json.loads((Path(__file__).parent / "ready.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
-LONGEST_SECONDS = 5.0
-"""Ends what hangs: of the second that is promised the product takes 800 ms, and says so; the rest is the machine's."""
+PROMISED_SECONDS = 1.0
+LOOKS = 5
 
 
 def ask(readiness: Readiness, now: datetime) -> dict[str, Any]:
-    """The answer, valid and in time; its status code must say what it says."""
-    start = time.perf_counter()
-    code, body = readiness(now=now)
-    took = time.perf_counter() - start
-    assert took < LONGEST_SECONDS
+    """The answer, valid and in time; its status code must say what it says.
+
+    A busy machine is slow once: what the product itself waits for too long is slow at each look.
+    """
+    took: list[float] = []
+    while len(took) < LOOKS and not (took and took[-1] < PROMISED_SECONDS):
+        start = time.perf_counter()
+        code, body = readiness(now=now)
+        took.append(time.perf_counter() - start)
+    assert took[-1] < PROMISED_SECONDS, took
     said: dict[str, Any] = json.loads(json.dumps(body))
     VALIDATOR.validate(said)
     assert (code, said["status"]) == ((503, "not_ready") if said["failing_checks"] else (200, "ready"))
@@ -139,7 +144,7 @@ def test_a_database_that_accepts_and_never_answers(hung: Hung, queue: str, now: 
     for _ in range(2):
         said = ask(readiness, now)
         assert said["failing_checks"] == ["database"]
-        assert said["checks"]["database"]["message"] == "timed out after 800 ms"
+        assert said["checks"]["database"]["message"] == "timed out after 600 ms"
         assert said["checks"]["beat"]["status"] == "warning"
     assert len(hung.callers) == 1  # what hangs is not asked a second time
 
@@ -221,7 +226,7 @@ def test_a_stopped_postgresql_and_its_return(
             for _ in range(2):
                 said = ask(readiness, now)
                 assert said["failing_checks"] == ["database"]
-                assert said["checks"]["database"]["message"] == "timed out after 800 ms"
+                assert said["checks"]["database"]["message"] == "timed out after 600 ms"
                 assert statuses(said)["beat"] == "warning"
             asking = [thread for thread in threading.enumerate() if thread.name == "health-database"]
             assert len(asking) == 1
