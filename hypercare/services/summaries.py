@@ -12,6 +12,7 @@ from hypercare.models import ChangeRequest, ClockEvent, Incident
 from hypercare.states import ClockEventKind, ClockKind, Severity
 from observability.services import number
 from tenancy.journal.models import Event
+from tenancy.transactions import ref
 
 REPORTED, OPEN = "hypercare_reported", "hypercare_open"
 COUNTED: dict[str, Any] = {
@@ -31,23 +32,36 @@ COUNTED: dict[str, Any] = {
 
 
 def count_for_summary(start: datetime, end: datetime) -> dict[str, int]:
-    """What happened in the current tenant from `start` until before `end`, and what was open then: four queries.
+    """What happened in the current tenant from `start` until before `end`, and what was open then: five queries.
 
     Each resolution and each reopening counts. By severity is as of now. `hypercare_breached` are the incidents of
     which a breach was recorded.
     """
-    within = {"at__gte": start, "at__lt": end}
     reported = Incident.objects.filter(created_at__gte=start, created_at__lt=end).aggregate(
         reported=Count("pk"),
         **{level.lower(): Count("pk", filter=Q(severity=level)) for level in Severity.values},
     )
-    breached = Event.objects.filter(verb="incident.breached", **within)
     return {
         **{f"hypercare_{name}": count for name, count in reported.items()},
-        "hypercare_breached": breached.aggregate(count=Count("subject", distinct=True))["count"],
+        "hypercare_breached": _breached(start, end),
         **_resolved(start, end),
         **_changes(start, end),
     }
+
+
+def _breached(start: datetime, end: datetime) -> int:
+    """By the incidents, and by the journal for those whose clock began anew since.
+
+    The journal alone would do neither within the transaction that records a breach, for it is written at its end, nor
+    once it is pruned.
+    """
+    now_so = Q()
+    for clock in ClockKind:
+        at = f"sla_{clock}_breached_at"
+        now_so |= Q(**{f"{at}__gte": start, f"{at}__lt": end})
+    recorded = {ref(incident) for incident in Incident.objects.filter(now_so).only("pk").order_by()}
+    told = Event.objects.filter(verb="incident.breached", at__gte=start, at__lt=end)
+    return len(recorded.union(told.values_list("subject", flat=True)))
 
 
 def _resolved(start: datetime, end: datetime) -> dict[str, int]:

@@ -12,6 +12,8 @@ from hypercare.services import summaries
 from observability.rules.periods import Period
 from observability.services import register_counts, summarise
 from tenancy import deadlines
+from tenancy.journal.models import Event
+from tenancy.transactions import atomic
 from tests.hypercare.conftest import asked
 from tests.hypercare.test_metrics import solve
 
@@ -76,6 +78,27 @@ def test_an_incident_that_breached_twice_in_the_period_is_one(in_acme, report, n
     assert counted(late, late + HOUR)["hypercare_breached"] == 1
 
 
+def test_a_breach_counts_before_the_journal_has_it(in_acme, report, now):
+    late = now + 2 * DAY
+    with atomic():
+        report(severity="P1", now=now)
+        deadlines.sweep_tenant(in_acme, now=late, total=deadlines.Swept())
+        assert not Event.objects.filter(verb="incident.breached").exists()
+        assert counted(late, late + HOUR)["hypercare_breached"] == 1
+
+
+def test_a_breach_counts_though_the_clock_began_anew_since(in_acme, report, actors, now):
+    incident, late = report(severity="P4", now=now - 30 * DAY), now - 10 * DAY
+    while True:
+        swept = deadlines.Swept()
+        deadlines.sweep_tenant(in_acme, now=late, total=swept)
+        if not swept.fired:
+            break
+    solve(incident, actors, now - 9 * DAY)
+    services.reopen(incident=incident, reason="again", by=actors["agent"], now=now - 8 * DAY)
+    assert counted(late, late + HOUR)["hypercare_breached"] == 1
+
+
 def test_changes_that_were_decided_and_implemented(in_acme, draft, board, actors, now):
     [manager] = board("manager").values()
     approved = services.approve_change(change=draft(submitted=True), by=manager, now=now)
@@ -85,10 +108,10 @@ def test_changes_that_were_decided_and_implemented(in_acme, draft, board, actors
     assert counted(now - HOUR, now) == {}
 
 
-def test_it_takes_four_queries(in_acme, now):
+def test_it_takes_five_queries(in_acme, now):
     with CaptureQueriesContext(connection) as captured:
         summaries.count_for_summary(now - DAY, now)
-    assert len(asked(captured)) == 4
+    assert len(asked(captured)) == 5
 
 
 def test_it_is_registered_and_counts_in_its_own_tenant(acme, globex, report, system, now):
