@@ -120,6 +120,10 @@ def summarise(
             _tell(row, by=by, now=now)
             line = log_line(row.body)
             transaction.on_commit(lambda: lines.info("%s", line), robust=True)
+        elif kind == SummaryKind.DAY != row.kind:  # asked for before a change of the zone made a day of it
+            row.kind = SummaryKind.DAY
+            row.save(update_fields=["kind"])
+            _tell(row, by=by, now=now)
     return row
 
 
@@ -334,8 +338,9 @@ def summarise_day(*, tenant: Tenant, day: date, by: Actor, now: datetime) -> Run
 
 
 def _summarise_today(tenant: Tenant, start: datetime, *, by: Actor, now: datetime) -> RunSummary:
-    """What is over of today, to the minute."""
-    end = now.astimezone(UTC).replace(second=0, microsecond=0)
+    """What is over of today, to the minute, without the one whose last requests are still being written down."""
+    written = now - timedelta(seconds=settings.THRESHOLDS.metrics.FLUSH_SECONDS)
+    end = written.astimezone(UTC).replace(second=0, microsecond=0)
     if end <= start:
         raise _no_such_day(_("This day has only just begun."))
     period = Period(start, end)
@@ -354,11 +359,15 @@ def _since(tenant: Tenant, now: datetime, *, days: int) -> datetime:
 
 
 def _missing(tenant: Tenant, now: datetime, *, days: int) -> Iterator[Period]:
-    """The days that have no summary, the oldest first and none more than `days` ago; those to come too."""
+    """The days that have no summary, the oldest first and none more than `days` ago; those to come too.
+
+    The tenant's first day begins where its summary says: in another zone, midnight was before or after that.
+    """
     since = _since(tenant, now, days=days)
     there = RunSummary.objects.filter(tenant=tenant, kind=SummaryKind.DAY, end__gt=since)
     known = [Period(start, end) for start, end in there.values_list("start", "end")]
-    return periods.missing(known, since, tenant.time_zone)
+    first = [period.start for period in known if period.holds(tenant.created_at)]
+    return periods.missing(known, max([since, *first]), tenant.time_zone)
 
 
 def _due(period: Period) -> datetime:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
@@ -413,9 +414,30 @@ def test_after_a_change_of_the_zone_days_go_on_where_the_last_ended(acme, zone, 
     assert len(rows) >= 13
     for before, after in pairwise(rows):
         assert before.end == after.start
+    assert rows[0].start == begins(date(2026, 11, 8), ZoneInfo("Europe/Istanbul"))
     assert rows[-1].end == begins(later.astimezone(acme.time_zone).date(), acme.time_zone)
     waiting = Deadline.objects.get(tenant=acme)
     assert later < waiting.due_at <= later + timedelta(days=1, seconds=60)
+
+
+def test_what_was_asked_for_becomes_the_day_that_a_change_of_the_zone_makes_of_it(acme, system, now):
+    """Summarised until 21:00 in Istanbul, which is midnight in Dhaka."""
+    services.plan_summaries()
+    while sweep(acme, now).fired:
+        pass
+    tonight = datetime(2026, 11, 18, 18, tzinfo=UTC)
+    asked_for = asked(acme, date(2026, 11, 18), system, tonight + timedelta(seconds=30))
+    assert (asked_for.kind, asked_for.end) == (SummaryKind.DEMAND, tonight)
+    Tenant.objects.filter(pk=acme.pk).update(time_zone="Asia/Dhaka")
+    acme.refresh_from_db()
+    passes = 0
+    while sweep(acme, tonight + timedelta(hours=4)).fired:
+        passes += 1
+        assert passes < 5
+    asked_for.refresh_from_db()
+    assert asked_for.kind == SummaryKind.DAY
+    assert days(acme)[-1] == "2026-11-18"
+    assert Deadline.objects.get(tenant=acme).due_at > tonight + timedelta(hours=4)
 
 
 def test_days_of_a_clock_change_are_23_and_25_hours(acme, system):
@@ -478,6 +500,11 @@ def test_of_today_it_is_what_is_over_to_the_minute(acme, system, users, now):
     assert asked(acme, date(2026, 11, 18), system, at + timedelta(minutes=1)) != row
     assert not Delivery.objects.filter(message__startswith="run_summary").exists()
     assert services.trend(tenant=acme, days=7) == []
+
+
+def test_of_today_it_waits_for_the_requests_of_the_last_minute_to_be_written(acme, system, now):
+    row = asked(acme, date(2026, 11, 18), system, now + timedelta(seconds=1))
+    assert row.end == now - timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
