@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, setup_logging, worker_init
 from django.conf import settings
 from kombu import Connection
 
@@ -28,6 +28,12 @@ logger = logging.getLogger(__name__)
 app = Celery("hypercare", task_cls="tenancy.web.tasks:TenantTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_logging(loglevel: int, **_given: object) -> None:
+    """Logs are as settings and LOG_LEVEL say, here too; --loglevel is how much Celery says of itself."""
+    logging.getLogger("celery").setLevel(loglevel)
 
 
 @worker_init.connect

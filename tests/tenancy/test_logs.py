@@ -101,6 +101,30 @@ def test_the_lines_of_other_processes(process):
     assert (line["process"], line["build_id"], line["tenant"]) == (process, "build-7", "public")
 
 
+@pytest.mark.parametrize(("level", "said"), [("INFO", ["ours", "theirs"]), ("WARNING", ["theirs"])])
+def test_celerys_level_is_not_ours(level, said):
+    """A worker or beat as the README starts it: Celery warns only, and we say what LOG_LEVEL asks for."""
+    program = (
+        "import logging, django\n"
+        "django.setup()\n"
+        "from project.celery import app\n"
+        "app.log.setup(loglevel='WARNING')\n"
+        "logging.getLogger('tenancy').info('ours')\n"
+        "logging.getLogger('celery.beat').info('noise')\n"
+        "logging.getLogger('celery.beat').warning('theirs')\n"
+    )
+    given = {"LOG_FORMAT": "json", "LOG_LEVEL": level, "PROCESS": "beat", "ENV": "development"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | given | {"DJANGO_SETTINGS_MODULE": "project.settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert [line["message"] for line in parsed(done.stderr)] == said
+
+
 # ---- in this process ------------------------------------------------------------------------------------------------
 
 

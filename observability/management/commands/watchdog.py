@@ -26,9 +26,11 @@ class Command(BaseCommand):
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: stop.set())
         logger.info(
-            "watching; build_id=%s config_hash=%s heartbeat=%s",
+            "Config validation passed: build_id=%s config_hash=%s env=%s process=%s heartbeat=%s",
             settings.BUILD_ID,
             settings.CONFIG_HASH,
+            settings.ENV,
+            settings.PROCESS,
             "on" if settings.HEARTBEAT_URL else "off: HEARTBEAT_URL is empty",
         )
         watchdog.watch(stop, clock=timezone.now)
