@@ -621,7 +621,7 @@ def test_the_command_prints_the_day(acme, project_with_incident, capsys, at_now)
         (["--tenant", "nobody"], "no tenant 'nobody'"),
         (["--tenant", "public"], "no tenant 'public'"),
         (["--tenant", "acme", "--day", "2027-01-01"], "not begun yet"),
-        (["--tenant", "acme", "--day", "tomorrow"], "invalid"),
+        (["--tenant", "acme", "--day", "tomorrow"], "'tomorrow' is no day: YYYY-MM-DD"),
         (["--tenant", "acme", "--day", "2026-11-17", "--today"], "not allowed with"),
     ],
 )

@@ -1,5 +1,6 @@
 """Summarise one day of a tenant, as is done by itself at its midnight."""
 
+from argparse import ArgumentTypeError
 from datetime import date, timedelta
 from typing import Any
 
@@ -48,4 +49,7 @@ class Command(BaseCommand):
 
 
 def _day(text: str) -> date:
-    return date.fromisoformat(text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no day: YYYY-MM-DD is expected") from None
