@@ -33,4 +33,4 @@ class RunSummary(models.Model):
         indexes = [models.Index(fields=["-start"], name="runsummary_newest")]
 
     def __str__(self) -> str:
-        return str(self.body["period"]["day"])
+        return f"{self.body['tenant_id']} {self.body['period']['day']}"
