@@ -48,9 +48,10 @@ def write_summary_mail(outgoing: Outgoing) -> Mail:
         "day": day_of(row),
         "first_day": day_of(days[0]) if days else day_of(row),
         "weekly": weekly,
-        "shape": _WELL[_well(days if weekly else [row])],
-        "headline": headline(row, days if weekly else None),
-        "sentences": services.sentences(row.body)[0 if weekly else 1 :],
+        "shape": _WELL[services.ran_well(whole)],
+        "headline": services.sentences(whole)[0],
+        "sentences": services.sentences(whole)[1:],
+        "last_day": services.sentences(row.body) if weekly else [],
         "counts": services.shown_counts(whole, zeros=False),
         "rates": services.shown_rates(whole),
         "bars": bars(days),
@@ -72,8 +73,8 @@ def write_summary_chat(outgoing: Outgoing) -> Chat:
     whole = _together(row, days) if weekly else row.body
     numbers = services.shown_counts(whole, zeros=False)[:MOST_FACTS]
     card = Card(
-        headline=f"{_WELL[_well(days if weekly else [row])]} {title}",
-        text=" ".join(services.sentences(row.body)) if not weekly else headline(row, days),
+        headline=f"{_WELL[services.ran_well(whole)]} {title}",
+        text=" ".join(services.sentences(whole)),
         facts=((_("The last days"), drawn), *numbers),
         link=page_of(row, outgoing.base_url),
     )
@@ -106,9 +107,21 @@ def page_of(row: RunSummary, base_url: str) -> str:
 
 
 def _together(row: RunSummary, days: Sequence[RunSummary]) -> dict[str, Any]:
-    """The body of `row` with the counts and rates of all of `days`."""
-    counts = services.sums(days)
-    return {**row.body, "counts": counts, "rates": rates(counts)}
+    """The body of `row` with what happened on all of `days`; percentiles of several days are not known."""
+    counts, bodies = services.sums(days), [each.body for each in days]
+    return {
+        **row.body,
+        "counts": counts,
+        "rates": rates(counts),
+        "latency": {"request_ms": dict.fromkeys(("p50", "p95", "p99"))},
+        "errors": {"total_5xx": sum(body["errors"]["total_5xx"] for body in bodies)},
+        "requests": {"count": sum(body["requests"]["count"] for body in bodies)},
+        "queue": {
+            "stuck_detected": any(body["queue"]["stuck_detected"] for body in bodies),
+            "minutes_measured": sum(body["queue"]["minutes_measured"] for body in bodies),
+        },
+        "missing": sorted({name for body in bodies for name in body["missing"]}),
+    }
 
 
 def _title(row: RunSummary, days: Sequence[RunSummary], *, weekly: bool) -> str:
@@ -116,12 +129,6 @@ def _title(row: RunSummary, days: Sequence[RunSummary], *, weekly: bool) -> str:
     if not weekly:
         return f"{row.tenant.name} · {until}"
     return f"{row.tenant.name} · {date_format(day_of(days[0]), 'j F')} – {until}"
-
-
-def _well(days: Sequence[RunSummary]) -> bool | None:
-    """Whether all went well on all of `days`; None where nothing was measured."""
-    found = {services.ran_well(row.body) for row in days}
-    return False if False in found else (True if True in found else None)
 
 
 def _row(outgoing: Outgoing) -> RunSummary:

@@ -137,8 +137,11 @@ def test_the_weeks_mail_sums_the_week_up(acme, week, users):
     assert letter.subject == (
         "▲ Acme · week of 9 November to 15 November 2026: 27 incidents reported, 14 breached their SLA."
     )
-    assert "The last day, Sunday:" in letter.text
-    assert "4 incidents reported" in letter.text
+    assert "1 of 10,500 requests failed on our side." in letter.text, "that is why it is marked"
+    assert "1 of 10,500 requests failed on our side." in letter.html
+    _week, last_day = letter.text.split("The last day, Sunday:")
+    assert "4 incidents reported" in last_day
+    assert "The system ran well." in last_day
     assert "Incidents reported: 27" in letter.text
 
 
@@ -191,6 +194,7 @@ def test_a_chat_gets_a_sentence_and_a_row_of_blocks(acme, week):
     weekly = written(write_summary_chat, acme, row, "run_summary.weekly", endpoint=None)
     assert weekly.news.headline == "▲ Acme · 9 November – 15 November 2026"
     assert "27 incidents reported" in weekly.news.text
+    assert "1 of 10,500 requests failed on our side." in weekly.news.text
     assert ("Incidents reported", "27") in weekly.news.facts
 
 
