@@ -13,6 +13,7 @@ from observability import services
 from observability.mail import render
 from observability.models import RunSummary
 from observability.rules.figures import blocks, heights, rates
+from observability.states import SummaryKind
 from tenancy.access import Denied, resolve
 from tenancy.context import PUBLIC
 from tenancy.deliveries import Card, Chat, Mail, Moot, Outgoing, each
@@ -126,6 +127,10 @@ def _together(row: RunSummary, days: Sequence[RunSummary]) -> dict[str, Any]:
 
 def _title(row: RunSummary, days: Sequence[RunSummary], *, weekly: bool) -> str:
     until = date_format(day_of(row), "j F Y")
+    if row.kind == SummaryKind.DEMAND:  # part of a day must not pass for the whole
+        zone = row.tenant.time_zone
+        hours = f"{row.start.astimezone(zone):%H:%M}–{row.end.astimezone(zone):%H:%M}"
+        return f"{row.tenant.name} · {until}, {hours}"
     if not weekly:
         return f"{row.tenant.name} · {until}"
     return f"{row.tenant.name} · {date_format(day_of(days[0]), 'j F')} – {until}"

@@ -15,8 +15,9 @@ from observability import services
 from observability.channels import SlackChannel
 from observability.messages import write_summary_chat, write_summary_mail
 from observability.models import RequestMetric
-from observability.rules.periods import period_of
+from observability.rules.periods import Period, period_of
 from observability.services import summaries
+from observability.states import SummaryKind
 from tenancy import deliveries
 from tenancy.actors import Actor
 from tenancy.context import entering
@@ -30,12 +31,12 @@ from tests.servers import SlackServer
 from tests.servers.slack import CHANNEL, TOKEN
 
 pytestmark = pytest.mark.django_db
-REPORTED = (0, 3, 1, 5, 2, 12, 4)
+REPORTED = (0, 3, 1, 5, 2, 12, 4, 9)
 
 
 @pytest.fixture(autouse=True)
 def contributor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody who counts like hypercare does, on seven days."""
+    """Somebody who counts like hypercare does, on seven days and what is asked for after them."""
     real = summaries._contributors["hypercare"]
     counts = iter(REPORTED)
 
@@ -196,6 +197,13 @@ def test_a_chat_gets_a_sentence_and_a_row_of_blocks(acme, week):
     assert "27 incidents reported" in weekly.news.text
     assert "1 of 10,500 requests failed on our side." in weekly.news.text
     assert ("Incidents reported", "27") in weekly.news.facts
+
+
+def test_a_chat_says_of_which_part_of_the_day_it_is(acme, week, system):
+    part = Period(week[6].end, week[6].end + timedelta(hours=8, minutes=29))
+    row = services.summarise(tenant=acme, period=part, kind=SummaryKind.DEMAND, by=system, now=part.end)
+    chat = written(write_summary_chat, acme, row, "run_summary.made", endpoint=None)
+    assert chat.news.headline == "○ Acme · 16 November 2026, 00:00–08:29"
 
 
 def test_slack_takes_it(acme, week, settings):
