@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from observability import health
 from observability.admin.health_facts import About, Day, Facts, Incidents, read_facts
+from observability.rules import periods
 from observability.rules.figures import heights
 from observability.services import Figures, charted, label_of, number
 from observability.states import AlertSeverity, VerdictStatus
@@ -375,7 +376,8 @@ def _context(request: HttpRequest, facts: Facts, base: str) -> dict[str, Any]:
 
 def _today(now: datetime) -> datetime:
     """When the reader's day began."""
-    return timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    zone = timezone.get_current_timezone()
+    return periods.begins(periods.day_of(now, zone), zone)
 
 
 def _runbook(key: str) -> str:

@@ -8,9 +8,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from hypercare import services as hypercare
 from observability import health
+from observability.admin import health_page
 from observability.health import DatabaseFacts, Readiness
 from observability.models import Alert, Gauge, Pulse, RunSummary, Standing
 from observability.recording import Counted
@@ -318,6 +320,21 @@ def test_today_begins_where_the_reader_is(platform, users, report, now):
         users["platform"].time_zone = zone
         users["platform"].save()
         assert figures(panels(platform)["incidents"])["Reported today"][0] == count
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "began"),
+    [
+        # midnight is left out: the day begins at 01:00, 04:00 UTC
+        ("America/Santiago", datetime(2026, 9, 6, 15, tzinfo=UTC), datetime(2026, 9, 6, 4, tzinfo=UTC)),
+        # midnight comes twice: the day begins at the first, and stays begun after the second
+        ("America/Havana", datetime(2026, 11, 1, 4, 30, tzinfo=UTC), datetime(2026, 11, 1, 4, tzinfo=UTC)),
+        ("America/Havana", datetime(2026, 11, 1, 5, 30, tzinfo=UTC), datetime(2026, 11, 1, 4, tzinfo=UTC)),
+    ],
+)
+def test_today_begins_once_whatever_the_clocks_do(zone, at, began):
+    with timezone.override(zone):
+        assert health_page._today(at) == began
 
 
 def test_a_tenant_that_cannot_be_asked_is_no_zero(platform, globex):
