@@ -142,16 +142,18 @@ class RequestRecorder:
 
     def _put_back(self, taken: dict[_Key, _Series]) -> None:
         kept_minutes = settings.THRESHOLDS.metrics.MOST_KEPT_MINUTES
-        oldest = max(minute for minute, *_ in taken) - kept_minutes
+        newest = sorted({minute for minute, *_ in taken})[
+            -kept_minutes:
+        ]  # of a clock that was ahead it is one
         lost = 0
         with self._lock:
             for key, series in taken.items():
-                if key[0] > oldest:
+                if key[0] >= newest[0]:
                     (self._series.get(key) or self._series_of(key)).add(series)
                 else:
                     lost += sum(series.codes.values())
         if lost:
-            logger.warning("%s requests of more than %s minutes ago are not recorded", lost, kept_minutes)
+            logger.warning("%s requests before the last %s minutes are not recorded", lost, kept_minutes)
 
     def _counted(self, key: _Key, series: _Series) -> Counted:
         minute, tenant, route, method = key

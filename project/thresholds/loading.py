@@ -28,6 +28,8 @@ ALIASES: Final = {  # names that the source used, or we
     "PILOT_MAX_INCIDENTS_PER_HOUR": "pilot.MAX_INCIDENTS_PER_HOUR",
     "WEB_THREADS": "process.WEB_THREADS",  # an older name of ours
 }
+NEAR: Final = 0.85
+"""How alike, of 1, a name has to be to be the one that was meant."""
 VARIABLES: Final = {variable_of(name): name for name in DEFAULTS} | ALIASES
 
 
@@ -114,7 +116,7 @@ def _is_unknown(variable: str) -> bool:
 
 
 def _unknown(variable: str) -> str:
-    near = difflib.get_close_matches(variable.upper(), VARIABLES, n=1)
+    near = difflib.get_close_matches(variable.upper(), VARIABLES, n=1, cutoff=NEAR)
     return f"{variable} is not a threshold" + (f"; did you mean {near[0]}?" if near else "")
 
 

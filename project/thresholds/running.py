@@ -209,7 +209,7 @@ class Metrics:
         2000, "count", "tenant, route and status held in one process; what is more counts as (other)"
     )
     MOST_KEPT_MINUTES: int = threshold(
-        30, "minutes", "figures are kept in memory for this long while the database is away"
+        30, "minutes", "so many minutes' figures are kept in memory while the database is away"
     )
 
 

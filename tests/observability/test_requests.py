@@ -250,9 +250,29 @@ def test_while_the_database_is_away_it_is_kept_and_the_oldest_goes(caplog):
     said = [record.getMessage() for record in caplog.records]
     assert said == [
         "requests are not recorded for now: away",
-        f"1 requests of more than {kept} minutes ago are not recorded",
+        f"1 requests before the last {kept} minutes are not recorded",
         "requests are recorded again",
     ]
+
+
+def test_a_clock_that_was_ahead_once_costs_no_other_minute():
+    away, handed = [True], list[Counted]()
+
+    def write(counted: list[Counted]) -> None:
+        if away[0]:
+            raise OperationalError("away")
+        handed.extend(counted)
+
+    recorder = RequestRecorder()
+    recorder.start(write)
+    note(recorder, minute=MINUTE)
+    note(recorder, minute=MINUTE + 24 * 60)
+    recorder.flush()
+    note(recorder, minute=MINUTE + 1)
+    recorder.flush()
+    away[0] = False
+    recorder.stop(timeout=5)
+    assert [each.minute for each in handed] == [START + minute * ONE_MINUTE for minute in (0, 1, 24 * 60)]
 
 
 def test_what_hangs_does_not_hold_up_the_end():

@@ -747,8 +747,8 @@ def test_an_unknown_name_is_a_fault_with_the_nearest_known_one(name: str, sugges
     assert fault.startswith(f"{name} is not a threshold; did you mean {suggestion}")
 
 
-def test_an_unknown_name_near_to_nothing_is_a_fault_all_the_same() -> None:
-    name = "THRESHOLD_" + "Q" * 40
+@pytest.mark.parametrize("name", ["THRESHOLD_", "THRESHOLD_" + "Q" * 40])
+def test_an_unknown_name_near_to_nothing_is_a_fault_all_the_same(name: str) -> None:
     assert faults({name: "1"}) == (f"{name} is not a threshold",)
 
 
