@@ -63,6 +63,7 @@ def _event(delivery: Delivery, routing_key: str, page: Page) -> dict[str, Any]:
             "custom_details": {**page.details, "delivery": delivery.key},
         },
     }
-    if page.link:
-        event["links"] = [{"href": page.link, "text": _("Open in Hypercare")}]
+    places = ((_("Open in Hypercare"), page.link), *page.also) if page.link else page.also
+    if places:
+        event["links"] = [{"href": url, "text": name} for name, url in places]
     return event

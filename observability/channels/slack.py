@@ -22,7 +22,13 @@ from tenancy.deliveries import Audience, Busy, Card, Chat, Form, Rejected, Unsur
 from tenancy.models import Delivery, Endpoint
 
 # Slack's own limits, in characters.
-_HEADER, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10  # not tunable: Slack's own bounds of a block
+_HEADER, _SECTION, _FIELD, _FIELDS, _BUTTON = (
+    150,
+    3000,
+    2000,
+    10,
+    75,
+)  # not tunable: Slack's own bounds of a block
 _EVENT = "hypercare_delivery"
 _OK, _BROKEN = 200, 500  # not tunable: HTTP
 
@@ -269,14 +275,14 @@ def _message(card: Card, *, aside: Card | None = None) -> dict[str, Any]:
     if aside and (aside.headline, aside.text) != (card.headline, card.text):
         line = " · ".join(part for part in (aside.headline, aside.text) if part)
         blocks.append({"type": "context", "elements": [_mrkdwn(_text(line, _SECTION))]})
-    if card.link:
-        button = {
-            "type": "button",
-            "text": {"type": "plain_text", "text": _("Open in Hypercare")},
-            "url": card.link,
-        }
-        blocks.append({"type": "actions", "elements": [button]})
+    places = ((_("Open in Hypercare"), card.link), *card.also) if card.link else card.also
+    if places:
+        blocks.append({"type": "actions", "elements": [_button(name, url) for name, url in places]})
     return {"text": _text(card.headline, _SECTION), "blocks": blocks}
+
+
+def _button(name: str, url: str) -> dict[str, Any]:
+    return {"type": "button", "text": {"type": "plain_text", "text": _text(name, _BUTTON)}, "url": url}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:

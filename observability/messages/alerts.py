@@ -119,18 +119,18 @@ def _chat(outgoing: Outgoing, event: OperatorEvent, alert: Alert) -> Chat:
     ]
     if alert.acknowledged_by is not None:
         facts.append((_("Acknowledged by"), alert.acknowledged_by.name))
-    if alert.runbook:
-        facts.append((_("Runbook"), _runbook(outgoing, alert)))
+    also = _also(outgoing, alert)
     measured = say(alert.verdict)
     news = f"{said}. {say(event.data['verdict'])}" if event.verb != "alert.acknowledged" else said
     over = event.verb == "alert.recovered"
     return Chat(
-        news=Card(headline=_headline(alert, over=over), text=news, link=link),
+        news=Card(headline=_headline(alert, over=over), text=news, link=link, also=also),
         standing=Card(
             headline=_headline(alert, over=alert.state == AlertState.RECOVERED),
             text=measured,
             facts=tuple(facts),
             link=link,
+            also=also,
         ),
     )
 
@@ -145,9 +145,9 @@ def _page(outgoing: Outgoing, event: OperatorEvent, alert: Alert) -> Page:
             _("Tenant"): whose(alert.tenant),
             _("Owner"): str(Owner(alert.owner).label),
             _("Since"): _moment(alert.since),
-            _("Runbook"): _runbook(outgoing, alert),
         },
         link=_link(outgoing, alert),
+        also=_also(outgoing, alert),
     )
 
 
@@ -184,6 +184,11 @@ def _link(outgoing: Outgoing, alert: Alert) -> str:
 
 def _runbook(outgoing: Outgoing, alert: Alert) -> str:
     return f"{outgoing.base_url}/admin/runbooks/{alert.runbook}/" if alert.runbook else ""
+
+
+def _also(outgoing: Outgoing, alert: Alert) -> tuple[tuple[str, str], ...]:
+    """Where else to go: to what says what to do."""
+    return ((_("Runbook"), _runbook(outgoing, alert)),) if alert.runbook else ()
 
 
 class _Read:

@@ -51,12 +51,16 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A few lines for a chat: a headline, a sentence, named facts, and where to go."""
+    """A few lines for a chat: a headline, a sentence, named facts, and where to go.
+
+    `also` are further places to go, each by what it is called.
+    """
 
     headline: str
     text: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     link: str = ""
+    also: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,10 @@ class PageAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What wakes somebody up. One alert a subject: actions on the same subject find each other."""
+    """What wakes somebody up. One alert a subject: actions on the same subject find each other.
+
+    `also` are further places to go, each by what it is called.
+    """
 
     action: PageAction
     summary: str
@@ -87,6 +94,7 @@ class Page:
     """critical, error, warning or info: PagerDuty's own words."""
     details: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
+    also: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

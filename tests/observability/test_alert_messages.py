@@ -175,7 +175,7 @@ def test_a_page_is_triggered_acknowledged_and_resolved_on_one_subject(
         (PageAction.RESOLVE, "critical"),
     ]
     assert "error_5xx_rate · Acme · Recovered" in page.summary
-    assert page.details["Runbook"] == f"{URL}/admin/runbooks/elevated-latency/"
+    assert page.also == (("Runbook", f"{URL}/admin/runbooks/elevated-latency/"),)
 
 
 def test_a_card_says_what_is_new_and_how_it_stands(
@@ -185,13 +185,14 @@ def test_a_card_says_what_is_new_and_how_it_stands(
     opened = written(write_alert_chat, outgoing(alert, "alert.opened", now))
     assert opened.news.text.startswith("In breach. ")
     assert ("State", "open") in opened.standing.facts
+    runbook = (("Runbook", f"{URL}/admin/runbooks/elevated-latency/"),)
+    assert (opened.news.also, opened.standing.also) == (runbook, runbook)
     by = Actor.staff(users["support"].pk, StaffRole.SUPPORT)
     services.acknowledge(alert=alert, by=by, now=now)
     taken = written(write_alert_chat, outgoing(alert, "alert.acknowledged", now))
     assert taken.news.text == f"Acknowledged by {users['support'].name}"
     facts = dict(taken.standing.facts)
     assert (facts["State"], facts["Acknowledged by"]) == ("acknowledged", users["support"].name)
-    assert facts["Runbook"] == f"{URL}/admin/runbooks/elevated-latency/"
 
 
 def test_alerts_are_routed_and_not_subscribed_to(db: None) -> None:

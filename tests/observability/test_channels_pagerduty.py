@@ -1,6 +1,7 @@
 """PagerDuty against a local one that checks the schema and keeps alerts by dedup_key."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,11 @@ def test_an_alert_with_all_it_needs(
         },
         "links": [{"href": LINK, "text": "Open in Hypercare"}],
     }
+    channel.send(delivery(), on_call(), replace(ALERT, also=(("Runbook", f"{LINK}runbook/"),)), now=NOW)
+    assert pagerduty.records[-1]["event"]["links"] == [
+        {"href": LINK, "text": "Open in Hypercare"},
+        {"href": f"{LINK}runbook/", "text": "Runbook"},
+    ]
 
 
 def test_one_alert_a_subject_whatever_is_told_about_it(

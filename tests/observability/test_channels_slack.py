@@ -425,6 +425,15 @@ def test_a_webhook_gets_the_news_alone(slack: SlackServer, hook: SlackWebhookCha
     )
 
 
+def test_a_card_may_lead_to_more_than_one_page(slack: SlackServer, channel: SlackChannel) -> None:
+    runbook = f"{LINK}runbook/"
+    card = Card("Down", "now", (), LINK, (("Runbook", runbook),))
+    channel.send(delivery(), ops(), Chat(news=card, standing=card), now=NOW)
+    [root] = slack.roots()
+    buttons = [(each["text"]["text"], each["url"]) for each in root["blocks"][-1]["elements"]]
+    assert buttons == [("Open in Hypercare", LINK), ("Runbook", runbook)]
+
+
 def test_a_webhooks_connection_is_not_used_again(slack: SlackServer, hook: SlackWebhookChannel) -> None:
     for _ in range(3):
         hook.send(delivery(), to_hook(slack), SECOND, now=NOW)
