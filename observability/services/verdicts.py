@@ -261,7 +261,9 @@ def _read_before(
 
 
 def _is_enough(sample: object, rule: Rule) -> bool:
-    return isinstance(sample, Sample) and sample.samples >= rule.min_samples
+    """What is no count at all is the engine's to refuse."""
+    counted = isinstance(sample, Sample) and isinstance(sample.samples, int)
+    return counted and sample.samples >= rule.min_samples
 
 
 # ---- time and what is kept ---------------------------------------------------------------------------------------

@@ -188,6 +188,35 @@ def test_one_tenant_s_bad_sample_spoils_only_its_own_verdict(
     assert "harvest_low is no data in globex: from_the_future" in caplog.text
 
 
+@pytest.mark.parametrize("alarm", [HARVEST, SomeAlarm(factor=Decimal(2), baseline_minutes=1440)])
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"samples": None}, Reason.NOT_A_NUMBER),
+        ({"samples": "7"}, Reason.NOT_A_NUMBER),
+        ({"value": 10**400}, Reason.NOT_A_NUMBER),
+        ({"value": Decimal("1E+400")}, Reason.NOT_A_NUMBER),
+        ({"at": None}, Reason.WRONG_TIME),
+        ({"since": "2026-11-18"}, Reason.WRONG_TIME),
+    ],
+)
+def test_a_sample_of_the_wrong_types_spoils_only_its_own_verdict(
+    orchard: Orchard,
+    tenants: dict[str, Tenant],
+    now: datetime,
+    alarm: SomeAlarm,
+    given: dict[str, Any],
+    reason: Reason,
+) -> None:
+    acme, globex = tenants["acme"], tenants["globex"]
+    sound = Sample("count", 100, now - HOUR, now, value=5)
+    orchard.apples = {acme.pk: replace(sound, **given), globex.pk: sound}
+    orchard.before = {acme.pk: 5, globex.pk: 5}
+    ours, theirs = (each.verdict for each in evaluate(alarms=[alarm], tenants=[acme, globex], now=now))
+    assert (ours.status, ours.reason, theirs.status) == (NO_DATA, reason, OK)
+    assert ours.fault
+
+
 @pytest.mark.parametrize("answer", [None, 7, "text", {1: 2}])
 def test_an_answer_that_is_none_at_all(orchard: Orchard, acme: Tenant, now: datetime, answer: Any) -> None:
     metrics.declare(Metric("odd", "count", Kind.COUNT, "Odd"))

@@ -23,12 +23,13 @@ def exact(name: str, number: Number) -> Fraction:
 
 
 def is_number(value: object) -> bool:
-    match value:
-        case float():
-            return math.isfinite(value)
-        case Decimal():
-            return value.is_finite()
-    return isinstance(value, int | Fraction)
+    """Whether `value` is a number that JSON can carry."""
+    if not isinstance(value, int | float | Decimal | Fraction):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (OverflowError, ValueError):  # larger than any float; a signalling NaN
+        return False
 
 
 def seconds_of(length: timedelta) -> Fraction:

@@ -39,8 +39,9 @@ def check(sample: Sample, *, unit: str, now: datetime, future: timedelta) -> Non
         raise BadSample(Reason.NO_SAMPLE, f"a {type(sample).__name__} is no sample")
     if sample.unit != unit:
         raise BadSample(Reason.WRONG_UNIT, f"measured in {sample.unit!r}, the rule is in {unit!r}")
-    if sample.since.tzinfo is None or sample.at.tzinfo is None:
-        raise BadSample(Reason.WRONG_TIME, "a time without its zone")
+    for moment in (sample.since, sample.at):
+        if not isinstance(moment, datetime) or moment.tzinfo is None:
+            raise BadSample(Reason.WRONG_TIME, f"{moment!r} is no time with its zone")
     if sample.since >= sample.at:
         raise BadSample(Reason.WRONG_TIME, f"measured from {sample.since} until {sample.at}")
     if sample.at > now + future:
@@ -51,7 +52,7 @@ def check(sample: Sample, *, unit: str, now: datetime, future: timedelta) -> Non
 def _check_numbers(sample: Sample) -> None:
     events, value = sample.events, sample.value
     for count in (sample.samples, 0 if events is None else events):
-        if not isinstance(count, int):
+        if not isinstance(count, int) or not is_number(count):
             raise BadSample(Reason.NOT_A_NUMBER, f"{count!r} is no count")
         if count < 0:
             raise BadSample(Reason.NEGATIVE, f"a count of {count}")
