@@ -43,6 +43,6 @@ class SummaryKind(models.TextChoices):
 
 ALERT_MOVES: dict[str, tuple[str, ...]] = {
     AlertState.OPEN: (AlertState.ACKNOWLEDGED, AlertState.RECOVERED),
-    AlertState.ACKNOWLEDGED: (AlertState.RECOVERED,),
+    AlertState.ACKNOWLEDGED: (AlertState.OPEN, AlertState.RECOVERED),
     AlertState.RECOVERED: (AlertState.OPEN,),
 }

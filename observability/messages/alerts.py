@@ -35,7 +35,7 @@ _WELL = "✓"
 _NEWS = {
     "alert.opened": gettext_lazy("In breach"),
     "alert.reopened": gettext_lazy("In breach again"),
-    "alert.silence_ended": gettext_lazy("Still in breach, and its silence has ended"),
+    "alert.silence_ended": gettext_lazy("Still open, and its silence has ended"),
     "alert.recovered": gettext_lazy("Recovered"),
 }
 _PAGE_SEVERITIES = {

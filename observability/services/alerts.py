@@ -121,7 +121,7 @@ def acknowledge(*, alert: Alert, note: str = "", by: Actor, now: datetime) -> Al
         if not ours:
             data = {"rule": row.rule} | ({"note": note} if note else {})
             emit(ACKNOWLEDGED, row, by=by, now=now, data=data)
-        _people, endpoints = _whom_it_was_told(row)
+        _people, endpoints = _whom_it_was_told(row, now=now)
         for endpoint in endpoints:
             tell_endpoint(endpoint=endpoint, message=ACKNOWLEDGED, subject=ref(row), event=event, now=now)
     return row
@@ -167,38 +167,40 @@ class _Look:
 
     def at(self, one: Judged[Alarm]) -> None:
         row = self._latest.get(_key(one))
-        course = Course(AlertState(row.state), row.ok_since, row.recovered_at) if row else None
+        course = _course_of(row) if row else None
         window = timedelta(minutes=one.alarm.window_minutes)
         what = step(course, one.verdict.status, now=self.now, window=window, reopen=self.reopen)
-        if what == Step.NOTHING and (row is None or not self._is_due(row, one.alarm)):
+        if what == Step.NOTHING and (row is None or not self._is_due(row, one)):
             return
         with atomic():
             counted = self._steps[what](self, one, row) if what != Step.NOTHING else None
             current = counted or row
             if current is not None:
-                self._follow_up(current, one.alarm)
+                self._follow_up(current, one)
 
-    def _is_due(self, row: Alert, alarm: Alarm) -> bool:
-        return self._is_to_be_told(row) or self._is_escalated(row, alarm)
+    def _is_due(self, row: Alert, one: Judged[Alarm]) -> bool:
+        return self._is_to_be_told(row, one) or self._is_escalated(row, one)
 
-    def _is_to_be_told(self, row: Alert) -> bool:
+    def _is_to_be_told(self, row: Alert, one: Judged[Alarm]) -> bool:
         return is_to_be_told(
-            AlertState(row.state), told=row.told_at is not None
+            AlertState(row.state), one.verdict.status, told=row.told_at is not None
         ) and not self.silenced.covers(row)
 
-    def _is_escalated(self, row: Alert, alarm: Alarm) -> bool:
-        if alarm.escalate_days is None or row.escalated_at is not None:
+    def _is_escalated(self, row: Alert, one: Judged[Alarm]) -> bool:
+        days = one.alarm.escalate_days
+        if days is None or row.escalated_at is not None:
             return False
-        lasts = is_escalated(AlertState(row.state), row.since, now=self.now, days=alarm.escalate_days)
+        lasts = is_escalated(AlertState(row.state), one.verdict.status, row.since, now=self.now, days=days)
         return lasts and not self.silenced.covers(row)
 
-    def _follow_up(self, row: Alert, alarm: Alarm) -> None:
+    def _follow_up(self, row: Alert, one: Judged[Alarm]) -> None:
         """What follows by itself: a silence that ended, a breach that lasts for days."""
-        if self._is_to_be_told(row):
+        alarm = one.alarm
+        if self._is_to_be_told(row, one):
             rows = Alert.objects.filter(pk=row.pk, state=AlertState.OPEN, told_at__isnull=True)
             if rows.update(told_at=self.now):
                 self._tell(UNMUTED, row, self.routes.of(row.owner, alarm.channels))
-        if alarm.escalate_to and self._is_escalated(row, alarm):
+        if alarm.escalate_to and self._is_escalated(row, one):
             self._escalate(row, alarm.escalate_to, alarm.escalate_days)
 
     def _escalate(self, row: Alert, to: str, days: int | None) -> None:
@@ -239,7 +241,7 @@ class _Look:
 
     def _reopen(self, one: Judged[Alarm], row: Alert | None) -> Alert | None:
         assert row is not None
-        rows = Alert.objects.filter(pk=row.pk, state=AlertState.RECOVERED)
+        rows = Alert.objects.filter(pk=row.pk).exclude(state=AlertState.OPEN)
         if not rows.update(
             state=AlertState.OPEN,
             reopened_at=self.now,
@@ -296,7 +298,7 @@ class _Look:
 
 def _end(row: Alert, more: Mapping[str, object], *, now: datetime) -> Alert | None:
     """Recover `row` and say so to whom it was told; None when somebody did already."""
-    people, endpoints = _whom_it_was_told(row)
+    people, endpoints = _whom_it_was_told(row, now=now)
     if not _unrecovered(row).update(state=AlertState.RECOVERED, recovered_at=now):
         return None
     row = again(row)
@@ -353,12 +355,26 @@ def _send(
         tell_endpoint(endpoint=endpoint, message=verb, subject=ref(row), event=event, now=now)
 
 
-def _whom_it_was_told(row: Alert) -> tuple[set[int], list[Endpoint]]:
-    """The people and the live chats and pagers that this alert was told to since it (re)opened."""
+def _whom_it_was_told(row: Alert, *, now: datetime) -> tuple[set[int], list[Endpoint]]:
+    """The people and the live chats and pagers that this alert was told to since it (re)opened.
+
+    The outbox forgets after a while: of what lasts longer those hear besides to whom it would be told now, for a page
+    that nobody resolves is never done.
+    """
     told = Delivery.objects.filter(tenant__schema_name=PUBLIC, subject=ref(row), created_at__gte=row.since)
     mine = told.filter(channel__in=[_EMAIL, *CHATS, PAGERDUTY])
     kinds = [recipient.partition(":") for recipient in mine.values_list("recipient", flat=True).distinct()]
     people = {int(key) for kind, _sep, key in kinds if kind == "user"}
     keys = {int(key) for kind, _sep, key in kinds if kind == "endpoint"}
+    kept = timedelta(days=settings.THRESHOLDS.retention.SENT_DELIVERY_DAYS)
+    if row.told_at is not None and row.told_at <= now - kept:
+        alarms = [alarm for alarm in settings.THRESHOLDS.watched() if alarm.name == row.rule]
+        route = Routes.read().of(row.owner, [channel for alarm in alarms for channel in alarm.channels])
+        people |= route.people
+        keys |= {endpoint.pk for endpoint in route.endpoints}
     live = Endpoint.objects.filter(pk__in=keys, disabled_at__isnull=True).select_related("tenant")
     return people, list(live.order_by("pk"))
+
+
+def _course_of(row: Alert) -> Course:
+    return Course(AlertState(row.state), row.ok_since, row.recovered_at, row.last_seen_at)

@@ -220,7 +220,7 @@ def test_an_alert_is_acknowledged_once(
     assert (late.status_code, late.json()["state"], late.json()["legal_moves"]) == (
         409,
         "acknowledged",
-        ["recovered"],
+        ["open", "recovered"],
     )
 
 

@@ -1,6 +1,6 @@
 """What the next look does to an alert: by hand for each step, and for every sequence of looks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,6 +26,10 @@ def recovered(ago: timedelta) -> Course:
     return Course(RECOVERED, NOW - ago - WINDOW, NOW - ago)
 
 
+def seen(state: AlertState, ago: timedelta) -> Course:
+    return Course(state, seen_at=NOW - ago)
+
+
 @pytest.mark.parametrize(
     ("course", "status", "wanted"),
     [
@@ -45,6 +49,12 @@ def recovered(ago: timedelta) -> Course:
         (Course(OPEN, NOW - WINDOW), NO_DATA, Step.INTERRUPT),
         (Course(OPEN), NO_DATA, Step.NOTHING),
         (Course(OPEN), WARNING, Step.NOTHING),
+        # Who acknowledged a breach did not acknowledge the next one, after a night without data say.
+        (seen(ACKNOWLEDGED, WINDOW), BREACH, Step.COUNT),
+        (seen(ACKNOWLEDGED, WINDOW + MINUTE), BREACH, Step.REOPEN),
+        (seen(ACKNOWLEDGED, WINDOW + MINUTE), NO_DATA, Step.NOTHING),
+        (seen(OPEN, WINDOW + MINUTE), BREACH, Step.COUNT),
+        (seen(ACKNOWLEDGED, -MINUTE), BREACH, Step.COUNT),
         (recovered(REOPEN), BREACH, Step.REOPEN),
         (recovered(REOPEN + MINUTE), BREACH, Step.OPEN),
         (recovered(MINUTE), OK, Step.NOTHING),
@@ -59,24 +69,38 @@ def test_each_step(course: Course | None, status: VerdictStatus, wanted: Step) -
 
 
 @pytest.mark.parametrize(
-    ("state", "told", "wanted"),
-    [(OPEN, False, True), (OPEN, True, False), (ACKNOWLEDGED, False, False), (RECOVERED, False, False)],
+    ("state", "status", "told", "wanted"),
+    [
+        (OPEN, BREACH, False, True),
+        (OPEN, WARNING, False, True),
+        (OPEN, NO_DATA, False, True),
+        (OPEN, OK, False, False),
+        (OPEN, BREACH, True, False),
+        (ACKNOWLEDGED, BREACH, False, False),
+        (RECOVERED, BREACH, False, False),
+    ],
 )
-def test_only_what_is_open_and_untold_is_told(state: AlertState, told: bool, wanted: bool) -> None:
-    assert is_to_be_told(state, told=told) == wanted
+def test_only_what_is_open_untold_and_not_well_is_told(
+    state: AlertState, status: VerdictStatus, told: bool, wanted: bool
+) -> None:
+    assert is_to_be_told(state, status, told=told) == wanted
 
 
 @pytest.mark.parametrize(
-    ("state", "age", "wanted"),
+    ("state", "status", "age", "wanted"),
     [
-        (OPEN, timedelta(days=3), True),
-        (ACKNOWLEDGED, timedelta(days=3), True),
-        (OPEN, timedelta(days=3) - MINUTE, False),
-        (RECOVERED, timedelta(days=9), False),
+        (OPEN, BREACH, timedelta(days=3), True),
+        (ACKNOWLEDGED, BREACH, timedelta(days=3), True),
+        (OPEN, BREACH, timedelta(days=3) - MINUTE, False),
+        (OPEN, NO_DATA, timedelta(days=3), False),
+        (OPEN, WARNING, timedelta(days=3), False),
+        (RECOVERED, BREACH, timedelta(days=9), False),
     ],
 )
-def test_what_lasts_for_days_is_escalated(state: AlertState, age: timedelta, wanted: bool) -> None:
-    assert is_escalated(state, NOW - age, now=NOW, days=3) == wanted
+def test_what_lasts_for_days_is_escalated(
+    state: AlertState, status: VerdictStatus, age: timedelta, wanted: bool
+) -> None:
+    assert is_escalated(state, status, NOW - age, now=NOW, days=3) == wanted
 
 
 @dataclass
@@ -110,7 +134,7 @@ class Looks(RuleBasedStateMachine):
         if what == Step.OPEN:
             assert status == BREACH
             assert latest is None or latest.course.state == RECOVERED
-            self.alerts.append(Kept(Course(OPEN)))
+            self.alerts.append(Kept(Course(OPEN, seen_at=self.now)))
             return
         assert what == Step.NOTHING or latest is not None
         if latest is None:
@@ -120,20 +144,25 @@ class Looks(RuleBasedStateMachine):
             case Step.COUNT:
                 assert status == BREACH
                 latest.count += 1
-                latest.course = Course(was.state)
+                latest.course = Course(was.state, seen_at=self.now)
             case Step.REOPEN:
-                assert was.recovered_at
-                assert self.now - was.recovered_at <= REOPEN
+                if was.state == RECOVERED:
+                    assert was.recovered_at
+                    assert self.now - was.recovered_at <= REOPEN
+                else:
+                    assert was.state == ACKNOWLEDGED
+                    assert was.seen_at
+                    assert self.now - was.seen_at > WINDOW
                 latest.count += 1
                 latest.told += 1
-                latest.course = Course(OPEN)
+                latest.course = Course(OPEN, seen_at=self.now)
             case Step.WAIT:
-                latest.course = Course(was.state, self.now)
+                latest.course = replace(was, ok_since=self.now)
             case Step.INTERRUPT:
-                latest.course = Course(was.state)
+                latest.course = replace(was, ok_since=None)
             case Step.RECOVER:
                 self.ok_for_the_whole_window()
-                latest.course = Course(RECOVERED, was.ok_since, self.now)
+                latest.course = Course(RECOVERED, was.ok_since, self.now, was.seen_at)
 
     def ok_for_the_whole_window(self) -> None:
         """Looks have been nothing but ok since one that is at least a window ago."""
@@ -148,7 +177,7 @@ class Looks(RuleBasedStateMachine):
     @rule()
     def acknowledge(self) -> None:
         assert self.latest
-        self.latest.course = Course(ACKNOWLEDGED, self.latest.course.ok_since)
+        self.latest.course = replace(self.latest.course, state=ACKNOWLEDGED)
 
     @invariant()
     def one_is_not_recovered(self) -> None:

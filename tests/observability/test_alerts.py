@@ -17,7 +17,7 @@ from tenancy.actors import Actor
 from tenancy.context import PUBLIC
 from tenancy.errors import Conflict, Invalid, NotAllowed, NotFound
 from tenancy.journal.models import Event
-from tenancy.models import OperatorEvent, Tenant, User
+from tenancy.models import Delivery, OperatorEvent, Tenant, User
 from tenancy.states import Role, StaffRole
 from tenancy.transactions import ref
 from tests import factories
@@ -188,6 +188,32 @@ def test_an_acknowledged_one_counts_on_recovers_and_is_open_again(
     assert told(alert, "alert.reopened") == somewhere
 
 
+def test_a_breach_that_comes_back_after_a_night_without_data_is_told_although_the_last_was_acknowledged(
+    acme: Tenant, users: dict[str, User], now: datetime, somewhere: list[str]
+) -> None:
+    look(acme, "breach", now)
+    services.acknowledge(alert=the_alert(), by=support(users["support"]), now=now + MINUTE)
+    look(acme, "no_data", now + timedelta(hours=1))
+    morning = now + timedelta(hours=9)
+    assert look(acme, "breach", morning) == Recorded(reopened=1, told=1)
+    alert = the_alert()
+    assert (alert.state, alert.acknowledged_by, alert.count, alert.since) == ("open", None, 2, morning)
+    assert told(alert, "alert.reopened") == somewhere
+
+
+def test_the_pager_hears_of_the_end_of_what_outlasts_the_outbox(
+    acme: Tenant, users: dict[str, User], now: datetime, pager: Any, chat: Any, on_call: User
+) -> None:
+    look(acme, "breach", now)
+    Delivery.objects.all().delete()  # as retention does
+    late = now + timedelta(days=settings.THRESHOLDS.retention.SENT_DELIVERY_DAYS)
+    look(acme, "breach", late)
+    services.acknowledge(alert=the_alert(), by=support(users["support"]), now=late)
+    recover(acme, late + 2 * WINDOW)
+    assert told(the_alert(), "alert.acknowledged") == to(pager, chat)
+    assert told(the_alert(), "alert.recovered") == to(on_call, pager, chat)
+
+
 def test_alerts_of_tenants_and_rules_do_not_touch(
     acme: Tenant, globex: Tenant, now: datetime, somewhere: list[str]
 ) -> None:
@@ -256,7 +282,7 @@ def test_only_an_open_one_is_acknowledged_by_a_person_who_may(
     services.acknowledge(alert=the_alert(), by=by, now=now)
     with pytest.raises(Conflict) as conflict:
         services.acknowledge(alert=the_alert(), by=by, now=now)
-    assert (conflict.value.state, conflict.value.legal_moves) == ("acknowledged", ("recovered",))
+    assert (conflict.value.state, conflict.value.legal_moves) == ("acknowledged", ("open", "recovered"))
 
 
 # ---- silences -----------------------------------------------------------------------------------------------------
@@ -282,6 +308,17 @@ def test_a_silenced_alert_counts_and_is_told_when_the_silence_ends_and_it_is_sti
     assert story(alert) == ["alert.opened", "alert.silence_ended"]
     assert told(alert, "alert.silence_ended") == somewhere
     assert look(acme, "breach", now + 61 * MINUTE) == Recorded(counted=1)
+
+
+def test_what_is_well_when_its_silence_ends_is_told_only_if_it_is_in_breach_again(
+    acme: Tenant, users: dict[str, User], now: datetime, somewhere: list[str]
+) -> None:
+    silence(users, now)
+    look(acme, "breach", now)
+    assert look(acme, "ok", now + 60 * MINUTE) == Recorded()
+    assert told(the_alert()) == []
+    assert look(acme, "breach", now + 61 * MINUTE) == Recorded(counted=1, told=1)
+    assert told(the_alert(), "alert.silence_ended") == somewhere
 
 
 def test_what_recovered_or_was_acknowledged_during_the_silence_is_not_told(
