@@ -181,7 +181,11 @@ class Watchdog:
 
     @staticmethod
     def _limits() -> dict[str, timedelta]:
-        return {"stale_after": _seconds("STALE_SECONDS"), "backlog": _seconds("BACKLOG_SECONDS")}
+        return {
+            "stale_after": _seconds("STALE_SECONDS"),
+            "backlog": _seconds("BACKLOG_SECONDS"),
+            "judged_within": services.judged_within(),
+        }
 
     def _say(self, refused: dict[str, str]) -> None:
         """Log when other things are wrong than at the last look."""

@@ -17,7 +17,8 @@ from observability import health
 from observability.admin.health_facts import About, Day, Facts, Incidents, read_facts
 from observability.rules import periods
 from observability.rules.figures import heights
-from observability.services import Figures, charted, label_of, number
+from observability.rules.progress import JUDGED, unjudged
+from observability.services import Figures, charted, judged_within, label_of, number
 from observability.states import AlertSeverity, VerdictStatus
 from tenancy.context import PUBLIC, current_tenant, in_tenant
 from tenancy.deliveries import base_url
@@ -158,7 +159,11 @@ def _nonsense(request: HttpRequest, facts: Facts) -> Panel:
     )
     warned, kept = rules.get(VerdictStatus.WARNING, 0), rules.get(VerdictStatus.OK, 0)
     light, sentence = GREEN, gettext("What is measured is within its limits.")
-    if bad:
+    judged = facts.pulses.get(JUDGED)
+    if unjudged(judged, now=facts.now, after=judged_within()):
+        ago = _ago(judged, facts.now)
+        light, sentence = RED, gettext("Nobody judges the alarms: the last look was %(ago)s.") % {"ago": ago}
+    elif bad:
         text = ngettext(
             "%(count)s alert is open, the worst is %(worst)s.",
             "%(count)s alerts are open, the worst is %(worst)s.",

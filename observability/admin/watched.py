@@ -1,4 +1,4 @@
-"""What the operators' board says of the watchdog."""
+"""What the operators' board says of those who watch."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from observability.services import watchdog_is_gone
+from observability.services import nobody_judges, watchdog_is_gone
 from tenancy.admin.board import ALARM, WARN, Tile, watch
 from tenancy.web.admin import allowed
 
@@ -24,6 +24,13 @@ def watchdog_to_look_at(request: HttpRequest, now: datetime) -> list[Tile]:
             url,
             ALARM,
             _("Nobody raises the platform's alerts: start the watchdog again."),
+        ),
+        Tile(
+            _("Alarms not judged"),
+            int(nobody_judges(now=now)),
+            url,
+            ALARM,
+            _("No alert of a tenant opens: see why the task observability.tasks.evaluate fails."),
         ),
         Tile(
             _("No heartbeat to the outside"),

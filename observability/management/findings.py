@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from observability.messages import part_of_route
-from observability.services import routes_to_nowhere, watchdog_is_gone
+from observability.services import nobody_judges, routes_to_nowhere, watchdog_is_gone
 from tenancy.management.commands.doctor import Fault
 
 
@@ -30,3 +30,8 @@ def unwatched() -> Iterator[Fault]:
         )
     if watchdog_is_gone(now=timezone.now()):
         yield Fault("The watchdog has stopped looking.", "python manage.py watchdog   # PROCESS=watchdog")
+    if nobody_judges(now=timezone.now()):
+        yield Fault(
+            "The alarms of tenants are not judged any more: no alert of theirs opens.",
+            f"{settings.BASE_URL}/admin/django_celery_beat/periodictask/   # observability.tasks.evaluate",
+        )

@@ -1,4 +1,4 @@
-"""Whether sweeps and deliveries make progress, and what speaks against saying so to the outside."""
+"""Whether sweeps, deliveries and the look at alarms go on, and what speaks against saying so to the outside."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 MOVING = ("sweep", "dispatch")
 """The pulses of what must go on."""
+JUDGED = "verdicts"
+"""The pulse of the last look at the alarms of tenants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ def stale(pulse: datetime | None, *, now: datetime, after: timedelta) -> bool:
     return pulse is None or abs(now - pulse) >= after
 
 
+def unjudged(pulse: datetime | None, *, now: datetime, after: timedelta) -> bool:
+    """Whether alarms were judged once and are not any more: then what stands says nothing of now."""
+    return pulse is not None and stale(pulse, now=now, after=after)
+
+
 def refusals(
     progress: Progress | None,
     failing: Sequence[str],
@@ -31,6 +38,7 @@ def refusals(
     now: datetime,
     stale_after: timedelta,
     backlog: timedelta,
+    judged_within: timedelta,
 ) -> dict[str, str]:
     """Why no heartbeat is sent, a sentence under a name that stays while the reason does; empty: it is sent.
 
@@ -43,6 +51,9 @@ def refusals(
         pulse = progress.pulses.get(name)
         if stale(pulse, now=now, after=stale_after):
             found[name] = f"{name}: {_last(pulse, now)}"
+    judged = progress.pulses.get(JUDGED)
+    if unjudged(judged, now=now, after=judged_within):
+        found[JUDGED] = f"the alarms of tenants: {_last(judged, now)}"
     for name, oldest in (("deadline", progress.oldest_deadline), ("delivery", progress.oldest_delivery)):
         if oldest is not None and now - oldest >= backlog:
             found[name] = f"the oldest {name} that is due waits for {_seconds(now - oldest)}"

@@ -13,7 +13,7 @@ from observability.services.incidents import (
     raiser,
     register_raiser,
 )
-from observability.services.progress import read_progress, watchdog_is_gone
+from observability.services.progress import judged_within, nobody_judges, read_progress, watchdog_is_gone
 from observability.services.pulses import Recorder, beat, take_turn
 from observability.services.requests import Figures, figures_by_route, request_figures, store_requests
 from observability.services.retention import EXPIRED, LEFTOVERS
@@ -78,9 +78,11 @@ __all__ = [
     "figures_by_route",
     "forget_baselines",
     "is_live",
+    "judged_within",
     "label_of",
     "levels",
     "log_line",
+    "nobody_judges",
     "note_level",
     "number",
     "on_summary_due",

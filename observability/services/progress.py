@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import connection
 
 from observability.models import Pulse
-from observability.rules.progress import Progress
+from observability.rules.progress import JUDGED, Progress, unjudged
 from tenancy.states import DeliveryState, TenantState
 
 _DEADLINES = """
@@ -42,6 +42,18 @@ def read_progress(*, now: datetime) -> Progress:
         deliveries, oldest_delivery = cursor.fetchone()
     pulses = dict(Pulse.objects.values_list("name", "at"))
     return Progress(pulses, deadlines, oldest_deadline, deliveries, oldest_delivery)
+
+
+def judged_within() -> timedelta:
+    """How old the last look at the alarms of tenants may be: the next is due, and not late by a backlog."""
+    limits = settings.THRESHOLDS
+    return timedelta(seconds=limits.alert.EVALUATE_SECONDS + limits.watchdog.BACKLOG_SECONDS)
+
+
+def nobody_judges(*, now: datetime) -> bool:
+    """Whether the alarms of tenants were judged once and are not any more."""
+    last = Pulse.objects.filter(name=JUDGED).values_list("at", flat=True).first()
+    return unjudged(last, now=now, after=judged_within())
 
 
 def watchdog_is_gone(*, now: datetime) -> bool:

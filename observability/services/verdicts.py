@@ -16,6 +16,7 @@ from django.core import checks
 from observability.errors import UnknownMetric
 from observability.metrics import Scope, metric_named, source_of
 from observability.models import Pulse, Standing
+from observability.rules.progress import JUDGED
 from observability.rules.verdicts import (
     Alarm,
     Reason,
@@ -35,7 +36,7 @@ from tenancy.transactions import atomic
 logger = logging.getLogger(__name__)
 
 Period = tuple[datetime, datetime]
-PULSES = {Scope.TENANT: "verdicts", Scope.PLATFORM: "verdicts of the platform"}
+PULSES = {Scope.TENANT: JUDGED, Scope.PLATFORM: "verdicts of the platform"}
 """The pulse of the last evaluation, by what it was about."""
 
 
@@ -262,8 +263,9 @@ def _read_before(
 
 def _is_enough(sample: object, rule: Rule) -> bool:
     """What is no count at all is the engine's to refuse."""
-    counted = isinstance(sample, Sample) and isinstance(sample.samples, int)
-    return counted and sample.samples >= rule.min_samples
+    return (
+        isinstance(sample, Sample) and isinstance(sample.samples, int) and sample.samples >= rule.min_samples
+    )
 
 
 # ---- time and what is kept ---------------------------------------------------------------------------------------

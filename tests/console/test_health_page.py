@@ -137,6 +137,17 @@ def test_it_is_first_in_the_menu_after_the_overview(platform, acme, users, brows
         )
 
 
+def test_what_nobody_judges_is_not_said_to_be_within_its_limits(platform, acme, now):
+    standing(acme, now, "ok")
+    judged = Pulse.objects.create(name="verdicts", at=timezone.now() - 2 * MINUTE)
+    assert said(panels(platform)["nonsense"])[0] == "ok"
+    judged.at = timezone.now() - 4 * MINUTE
+    judged.save()
+    found = said(panels(platform)["nonsense"])
+    assert found == ("late", "Nobody judges the alarms: the last look was 4 min ago.")
+    assert "Alarms not judged" in platform.get("/admin/").content.decode()
+
+
 def test_each_light_is_a_shape_and_a_word(platform, acme, now):
     alert(acme, now)
     page = platform.get(PAGE).content.decode()

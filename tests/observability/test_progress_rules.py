@@ -8,13 +8,13 @@ import pytest
 from observability.rules.progress import Progress, refusals, stale
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
-STALE, BACKLOG = timedelta(seconds=60), timedelta(seconds=120)
+STALE, BACKLOG, JUDGED = timedelta(seconds=60), timedelta(seconds=120), timedelta(seconds=180)
 LITTLE = timedelta(seconds=1)
 WELL = Progress(pulses={"sweep": NOW, "dispatch": NOW})
 
 
 def refused(progress: Progress | None = WELL, failing: tuple[str, ...] = ()) -> dict[str, str]:
-    return refusals(progress, failing, now=NOW, stale_after=STALE, backlog=BACKLOG)
+    return refusals(progress, failing, now=NOW, stale_after=STALE, backlog=BACKLOG, judged_within=JUDGED)
 
 
 def with_pulse(name: str, at: datetime) -> Progress:
@@ -56,6 +56,13 @@ def test_what_waits_for_too_long_does(name):
 
     assert refused(oldest(NOW - BACKLOG + LITTLE)) == {}
     assert refused(oldest(NOW - BACKLOG)) == {name: f"the oldest {name} that is due waits for 120 s"}
+
+
+def test_alarms_that_were_judged_and_are_no_more_do():
+    assert refused(with_pulse("verdicts", NOW - JUDGED + LITTLE)) == {}
+    assert refused(with_pulse("verdicts", NOW - JUDGED)) == {
+        "verdicts": "the alarms of tenants: none has succeeded for 180 s"
+    }
 
 
 def test_all_reasons_are_named():

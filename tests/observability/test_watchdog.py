@@ -156,6 +156,23 @@ def test_it_does_not_when_sweeps_or_deliveries_stop(
     assert len(heartbeats(outside)) == 1
 
 
+def test_it_does_not_when_nobody_judges_the_alarms_of_tenants(
+    hands: Hands, outside: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The task fails each time, say: sweeps and deliveries go on, and no alert opens."""
+    beat(name="verdicts", now=timezone.now() - 181 * SECOND)
+    hands.looks()
+    assert heartbeats(outside) == []
+    assert "no heartbeat: the alarms of tenants: none has succeeded for 181 s" in caplog.text
+    assert [fault.what for fault in unwatched()] == [
+        "The alarms of tenants are not judged any more: no alert of theirs opens."
+    ]
+    beat(name="verdicts", now=timezone.now())
+    hands.looks()
+    assert len(heartbeats(outside)) == 1
+    assert list(unwatched()) == []
+
+
 def test_it_does_not_while_the_queue_is_stuck(hands: Hands, outside: Path) -> None:
     hands.looks()
     beat(name="heartbeat", now=timezone.now() - 30 * SECOND)
