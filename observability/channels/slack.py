@@ -28,7 +28,7 @@ _HEADER, _SECTION, _FIELD, _FIELDS, _BUTTON = (
     2000,
     10,
     75,
-)  # not tunable: Slack's own bounds of a block
+)  # not tunable: Slack's bounds of a block
 _EVENT = "hypercare_delivery"
 _OK, _BROKEN = 200, 500  # not tunable: HTTP
 

@@ -95,8 +95,11 @@ def retire(*, watched: Collection[str], now: datetime) -> int:
     )
     ended = 0
     for row in lost.select_related("tenant"):
-        with atomic():
-            ended += _end(row, {"unwatched": True}, now=now) is not None
+        try:
+            with atomic():
+                ended += _end(row, {"unwatched": True}, now=now) is not None
+        except Exception:  # as in `record`
+            logger.exception("the alert of %s in %s was not ended", row.rule, row.tenant.slug)
     return ended
 
 

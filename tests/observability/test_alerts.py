@@ -495,6 +495,20 @@ def test_an_alert_that_fails_takes_no_other_along(
     assert len([line for line in OperatorEvent.objects.all() if line.verb == "alert.opened"]) == 2
 
 
+def test_one_that_cannot_be_ended_takes_no_other_along(
+    acme: Tenant, globex: Tenant, now: datetime, somewhere: list[str], caplog: Any
+) -> None:
+    look(acme, "breach", now)
+    look(globex, "breach", now)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        never = f"CHECK (tenant_id <> {acme.pk} OR state <> 'recovered')"
+        cursor.execute(f"ALTER TABLE {Alert._meta.db_table} ADD CONSTRAINT never {never}")
+    assert retire(watched=[], now=now + MINUTE) == 1
+    assert Alert.objects.get(tenant=globex).state == "recovered"
+    assert f"the alert of {RATE} in acme was not ended" in caplog.text
+
+
 def queries(tenants: list[Tenant], status: str, now: datetime) -> int:
     looks = [judged(tenant, status, now, name) for tenant in tenants for name in (RATE, "http_5xx_burst")]
     with CaptureQueriesContext(connection) as captured:
