@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from bench import (
+    alarms,
     clocks,
     console,
     deadlines,
@@ -30,6 +31,7 @@ rows = [
     *console.main(),
     *incidents.main(),
     *requests.main(),
+    *alarms.main(many),
     *war_room.main(),
     *deadlines.main(min(many, 500)),
     *deliveries.main(),

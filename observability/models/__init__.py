@@ -2,7 +2,17 @@
 
 from observability.models.alerts import Alert, Duty, Silence, Standing
 from observability.models.pulses import Pulse
-from observability.models.requests import Gauge, RequestMetric
+from observability.models.requests import Gauge, RequestHour, RequestMetric
 from observability.models.summaries import RunSummary
 
-__all__ = ["Alert", "Duty", "Gauge", "Pulse", "RequestMetric", "RunSummary", "Silence", "Standing"]
+__all__ = [
+    "Alert",
+    "Duty",
+    "Gauge",
+    "Pulse",
+    "RequestHour",
+    "RequestMetric",
+    "RunSummary",
+    "Silence",
+    "Standing",
+]

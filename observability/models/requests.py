@@ -1,4 +1,4 @@
-"""What was measured, by the minute: counts and times of requests, and levels of the machinery."""
+"""What was measured, by the minute and the hour: counts and times of requests, and levels of the machinery."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -36,6 +36,23 @@ class RequestMetric(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.route} {self.minute:%Y-%m-%d %H:%M}"
+
+
+class RequestHour(models.Model):
+    """The sum of all RequestMetric rows of one tenant and hour, written with them: long spans are read from here."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", verbose_name=_("tenant"))
+    hour = models.DateTimeField(_("hour"))
+    codes = models.JSONField(_("answers by status"))
+    bins = models.JSONField(_("answers by duration"))
+
+    class Meta:
+        verbose_name = _("requests of an hour")
+        verbose_name_plural = _("requests by the hour")
+        constraints = [models.UniqueConstraint(fields=["hour", "tenant"], name="requesthour_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant} {self.hour:%Y-%m-%d %H}"
 
 
 class Gauge(models.Model):

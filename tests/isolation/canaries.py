@@ -62,6 +62,8 @@ WITHOUT = {
     "observability.alert.rule": "names a rule",
     "observability.alert.runbook": "names a page of ours",
     "observability.alert.verdict": "counts",
+    "observability.requesthour.bins": "counts",
+    "observability.requesthour.codes": "counts",
     "observability.requestmetric.bins": "counts",
     "observability.requestmetric.codes": "counts",
     "observability.requestmetric.method": "of HTTP",

@@ -12,10 +12,10 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from observability.models import RequestMetric
+from observability.models import RequestHour, RequestMetric
 from observability.recording import Counted, RequestRecorder
 from observability.services import figures_by_route, request_figures, store_requests
-from observability.services.requests import sketch_of
+from observability.services.requests import quantiles
 
 SAMPLES, PARTS, WRITERS = 100_000, 50, 4
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
@@ -82,6 +82,7 @@ def test_percentiles_of_parts_are_within_one_per_cent_of_the_exact_ones(committe
         merged: Counter[str] = Counter()
         for row in RequestMetric.objects.filter(tenant=tenant):
             merged.update(row.bins)
+        (hour,) = RequestHour.objects.filter(tenant=tenant)
         total = sum(row.total_ms for row in RequestMetric.objects.filter(tenant=tenant))
 
     error = float(settings.THRESHOLDS.metrics.SKETCH_ERROR)
@@ -89,9 +90,10 @@ def test_percentiles_of_parts_are_within_one_per_cent_of_the_exact_ones(committe
     assert figures.count == SAMPLES
     assert figures.codes == {"200": SAMPLES}
     assert total == pytest.approx(sum(samples))
+    assert (hour.hour, hour.bins, hour.codes) == (START, merged, {"200": SAMPLES})
     read = {0.50: figures.p50_ms, 0.95: figures.p95_ms, 0.99: figures.p99_ms}
     for quantile in QUANTILES:
-        found = sketch_of(merged).get_quantile_value(quantile)
+        (found,) = quantiles(merged, quantile)
         assert found == pytest.approx(exact(samples, quantile), rel=error)
         assert read.get(quantile, found) == found
 
