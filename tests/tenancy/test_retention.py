@@ -55,6 +55,14 @@ def test_it_deletes_in_batches(acme, now, monkeypatch):
     assert sum('DELETE FROM "tenancy_delivery"' in query["sql"] for query in asked) == 3
 
 
+def test_no_row_is_read_to_be_deleted(acme, now):
+    for _ in range(3):
+        delivery(acme, now, state="sent", sent_at=now)
+    with CaptureQueriesContext(connection) as captured:
+        assert Delivery.objects.filter(tenant=acme).delete()[0] == 3
+    assert [query["sql"].split()[0] for query in captured] == ["DELETE"]
+
+
 def test_records_and_personal_parts_go_in_every_tenant(acme, globex, now, system):
     old = now - timedelta(days=KEPT.PERSONAL_DAYS + 1)
     for tenant in (acme, globex):
