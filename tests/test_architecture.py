@@ -191,6 +191,7 @@ def test_nobody_asks_the_clock_below_an_edge(path):
 LATE_IMPORTS = {
     "tenancy/models/people.py": 1,  # a session model and its store name each other: Django forces it
     "observability/rules/verdicts/judging.py": 1,  # scipy: 49 MB and a second in every process, for one rare rule
+    "hypercare/services/sheets.py": 1,  # openpyxl loads numpy: a tenth of every process's start, for uploads
 }
 
 

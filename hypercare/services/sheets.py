@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
-from openpyxl import load_workbook
 
 from hypercare.rules import fold
 from tenancy.errors import Invalid, Refusal
@@ -195,6 +194,8 @@ def _decoded(content: bytes) -> str:
 
 
 def _of_workbook(content: bytes) -> Iterator[list[str]]:
+    from openpyxl import load_workbook  # noqa: PLC0415 - with numpy a tenth of every process's start, for uploads
+
     limits = settings.THRESHOLDS.sheets
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
