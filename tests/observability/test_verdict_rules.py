@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from observability.rules.verdicts import (
     RATIO,
@@ -267,6 +266,8 @@ def test_the_exact_test_agrees_with_scipy_stats(events: int, usual: int, share: 
     if events + usual == 0:
         assert chance_of(0, 0, share) == 1
         return
+    from scipy import stats  # a second, which else every worker spends
+
     theirs = stats.binomtest(events, events + usual, float(share), alternative="greater").pvalue
     assert chance_of(events, usual, share) == pytest.approx(theirs, rel=1e-9, abs=1e-300)
 
