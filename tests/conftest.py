@@ -24,7 +24,7 @@ from filelock import FileLock
 from tenancy import flags, hosts, services
 from tenancy.actors import Actor
 from tenancy.context import PUBLIC, current_schema, entering
-from tenancy.models import Tenant, User
+from tenancy.models import Membership, Tenant, User
 from tests import factories
 
 # How long an example takes says more about the machine than about what is tested.
@@ -140,8 +140,15 @@ def system() -> Actor:
 @pytest.fixture
 def users(acme: Tenant) -> dict[str, User]:
     """One user of acme per role, and one of us per staff role; every password is factories.PASSWORD."""
-    people = {role: factories.member(acme, role) for role in ("customer", "agent", "manager", "admin")}
-    people |= {role: factories.UserFactory(staff_role=role) for role in ("support", "release", "platform")}
+    members = {role: factories.UserFactory.build() for role in ("customer", "agent", "manager", "admin")}
+    staff = {
+        role: factories.UserFactory.build(staff_role=role) for role in ("support", "release", "platform")
+    }
+    people: dict[str, User] = members | staff
+    User.objects.bulk_create(people.values())
+    Membership.objects.bulk_create(
+        factories.MembershipFactory.build(user=user, tenant=acme, role=role) for role, user in members.items()
+    )
     return people
 
 
