@@ -57,8 +57,9 @@ demo: .venv/.stamp
 demo-reset: .venv/.stamp
 	@$(EMBEDDED) --drop
 
+# Chaos and browsers mostly wait: with a third worker two cores have enough to do.
 test: .venv/.stamp
-	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(EMBEDDED) --root .data/test --volatile -- $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: .venv/.stamp frontend/node_modules/.stamp
 	@$(EMBEDDED) --root .data/test/check --volatile -- bash .ci/check

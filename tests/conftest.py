@@ -20,6 +20,8 @@ from django.db import connection, connections
 from django.test import Client, override_settings
 from django.utils import timezone, translation
 from filelock import FileLock
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tenancy import flags, hosts, services
 from tenancy.actors import Actor
@@ -32,6 +34,21 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+
+ONE_WORKERS = ("tests/isolation/",)
+"""Folders whose files share something that takes long to make."""
+LONGEST_FIRST = (
+    "tests/chaos/test_chaos.py",
+    "tests/isolation/",
+    "tests/browser/test_war_room_live.py",
+    "tests/browser/test_war_room.py",
+    "tests/tenancy/test_migrate.py",
+    "tests/tenancy/test_provisioning.py",
+    "tests/live/",
+    "tests/browser/",
+    "tests/api/",
+)
+"""What takes long or mostly waits: begun last, all else would wait for it. Many commit: see `without_leftovers`."""
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 SLUGS = ("acme", "globex", "pilot")
@@ -56,6 +73,20 @@ def _build_template(name: str) -> None:
     connections.close_all()
 
 
+_mine: dict[str, str] = {}
+"""Names of the template and of this worker's database."""
+
+
+def _copy_template() -> None:
+    name, template = _mine["name"], _mine["template"]
+    _use_database("postgres")
+    _server_does(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    _server_does(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    _use_database(name)
+    flags.refresh()
+    connections.close_all()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str
@@ -66,19 +97,33 @@ def django_db_setup(
         tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
     )
     template, mine = f"test_{run}", f"test_{run}_{worker_id}"
+    _mine.update(template=template, name=mine)
     with django_db_blocker.unblock():
         built = Path(shared) / "template.built"
         with FileLock(str(shared / "template.lock")):
             if not built.exists():
                 _build_template(template)
                 built.touch()
-            _server_does(f'CREATE DATABASE "{mine}" TEMPLATE "{template}"')
-        _use_database(mine)
-        flags.refresh()
-        connections.close_all()
+            _copy_template()
         yield
         _use_database("postgres")
         _server_does(f'DROP DATABASE "{mine}" WITH (FORCE)')
+
+
+_left: set[str] = set()
+"""Files of `LONGEST_FIRST` that have run here since the database was made."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_leftovers(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
+    """A new copy of the database after the files that are begun first, for many of them commit."""
+    file: str = request.node.nodeid
+    if file.startswith(LONGEST_FIRST):
+        _left.add(file)
+    elif _left and _mine:
+        with django_db_blocker.unblock():
+            _copy_template()
+        _left.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -196,6 +241,29 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callabl
 def committed_for_all(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], Any]]:
     """`committed` for tests of a module that share a tenant: it is dropped after the last of them."""
     yield from _committing(django_db_blocker)
+
+
+class Scheduling(LoadFileScheduling):
+    """A file is one worker's, and so is a folder of `ONE_WORKERS`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return next((folder for folder in ONE_WORKERS if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files keep their order but for `LONGEST_FIRST`; workers take them as they stand here."""
+    turns = {path: turn for turn, path in enumerate(LONGEST_FIRST)}
+
+    def turn(item: pytest.Item) -> int:
+        return next((turns[path] for path in turns if item.nodeid.startswith(path)), len(turns))
+
+    items.sort(key=turn)
 
 
 def pytest_collection_finish() -> None:
