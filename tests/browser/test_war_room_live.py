@@ -288,6 +288,7 @@ def test_a_session_that_ends_while_one_types_asks_again_and_loses_nothing(room: 
     give_password(page, user.email)
     note = page.get_by_label("Internal note, only your team reads it")
     note.fill("A long thought")
+    window.hear()  # what the stream's beginning loads anew is there: nobody asks but the note
     Session.objects.filter(user=user).delete()
     page.get_by_role("button", name="Add internal note").click()
     dialog = page.get_by_role("dialog", name="Sign in again")
