@@ -161,16 +161,23 @@ def _as_text(path: Path) -> str:
     if kept["path"] == PAGERDUTY:
         page = said.get("payload", {})
         head, lines = f"pager: {said['event_action']} {said['dedup_key']}", [page.get("summary", "")]
+        lines += [f"{link['text']}: {link['href']}" for link in said.get("links", ())]
     else:
         head = f"Slack #{kept['path'].rpartition('/')[2]}: {said['text']}"
-        lines = [part["text"] for block in said.get("blocks", ()) for part in _parts(block)]
+        lines = [text for block in said.get("blocks", ()) for text in _parts(block)]
     shown = [f"    {line}" for text in lines if text != said.get("text") for line in text.splitlines()]
     return "\n".join([f"{at:%Y-%m-%d %H:%M:%S} UTC  {head}", *shown, ""])
 
 
-def _parts(block: dict[str, Any]) -> list[dict[str, Any]]:
-    """The texts of one of Slack's blocks."""
-    return [block["text"]] if "text" in block else [*block.get("fields", ())]
+def _parts(block: dict[str, Any]) -> list[str]:
+    """The texts of one of Slack's blocks, and where its buttons lead."""
+    texts = [block["text"]] if "text" in block else [*block.get("fields", ())]
+    buttons = [
+        f"{button['text']['text']}: {button['url']}"
+        for button in block.get("elements", ())
+        if "url" in button
+    ]
+    return [text["text"] for text in texts] + buttons
 
 
 def _last(times: list[datetime]) -> str:

@@ -114,13 +114,15 @@ def test_it_stands_for_slack_and_pagerduty_and_shows_what_they_were_told(tmp_pat
     assert ask("/told") == (200, "Slack and the pagers were told nothing yet.\n")
     section = {"type": "section", "text": {"type": "mrkdwn", "text": "In Açme"}}
     fields = {"type": "section", "fields": [{"type": "mrkdwn", "text": "*Rule*\nR1"}]}
-    chat = {"text": "Too many", "blocks": [section, fields, {"type": "actions", "elements": []}]}
+    button = {"type": "button", "text": {"type": "plain_text", "text": "Runbook"}, "url": "http://x/1"}
+    chat = {"text": "Too many", "blocks": [section, fields, {"type": "actions", "elements": [button]}]}
     assert ask("/services/T/B/alerts", chat) == (200, "ok")
     page = {
         "routing_key": "0" * 32,
         "event_action": "trigger",
         "dedup_key": "1:alert:1",
         "payload": {"summary": "Down"},
+        "links": [{"href": "http://x/2", "text": "Runbook"}],
     }
     taken = {"status": "success", "message": "Event processed", "dedup_key": "1:alert:1"}
     status, said = ask("/v2/enqueue", page)
@@ -137,9 +139,9 @@ def test_it_stands_for_slack_and_pagerduty_and_shows_what_they_were_told(tmp_pat
     hooks.server_close()
     first, _, second = said.partition("\n\n")
     assert first.splitlines()[0].endswith(" UTC  pager: trigger 1:alert:1")
-    assert first.splitlines()[1:] == ["    Down"]
+    assert first.splitlines()[1:] == ["    Down", "    Runbook: http://x/2"]
     assert second.splitlines()[0].endswith(" UTC  Slack #alerts: Too many")
-    assert second.splitlines()[1:] == ["    In Açme", "    *Rule*", "    R1"]
+    assert second.splitlines()[1:] == ["    In Açme", "    *Rule*", "    R1", "    Runbook: http://x/1"]
     assert len(list(tmp_path.iterdir())) == 2
 
 
