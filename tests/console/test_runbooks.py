@@ -1,6 +1,10 @@
 """The runbooks: true of this product in every name that they name, in both languages, and read in both consoles."""
 
+import json
 import re
+import shutil
+import subprocess
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 from markdown_it import MarkdownIt
 
-from observability import health
+from observability import health, services
 from observability.rules.figures import COUNTS, rates
 from project.thresholds import VARIABLES
 from tests.factories import UserFactory
@@ -112,7 +116,7 @@ def known_in(line):
     if health.READY in line:
         return _keys(health.readiness(now=timezone.now())[1]) | {"beat"}
     if "run-summaries" in line:
-        return {"counts", "rates", "latency", "errors", "queue", *COUNTS, *rates({})}
+        return {"summary", "counts", "rates", "latency", "errors", "queue", *COUNTS, *rates({})}
     return LOGGED
 
 
@@ -222,6 +226,42 @@ def test_a_filter_that_a_list_does_not_have_is_found_too(public, users, browser)
     assert len([page for page in asked if "?" in page]) >= 3
     assert {page: client.get(page).status_code for page in asked} == dict.fromkeys(asked, 200)
     assert client.get("/admin/tenancy/deadline/?standin=dead").status_code == 400
+
+
+# ---- what their commands answer ------------------------------------------------------------------------------------
+
+CURL = re.compile(r"""curl -s [^|\n]*?\$BASE_URL(/[^\s"|]*)"? \| jq(?: '([^']*)')?""")
+ASKED = sorted({asked for path in FILES for said in code(path.read_text()) for asked in CURL.findall(said)})
+
+
+def test_every_curl_is_read_here():
+    lines = [line for path in FILES for said in code(path.read_text()) for line in said.splitlines()]
+    piped = [line for line in lines if "curl" in line and "| jq" in line]
+    assert [line for line in piped if not CURL.search(line)] == []
+    assert {path.partition("?")[0] for path, _filter in ASKED} == {
+        health.READY,
+        "/api/v1/run-summaries/latest",
+        "/api/v1/metrics/security/events",
+    }
+
+
+@pytest.mark.parametrize(("path", "wanted"), ASKED)
+def test_what_jq_picks_is_in_the_answer(platform, tenants, system, path, wanted):
+    """A name that is somewhere else in the answer gives null, and no error."""
+    assert shutil.which("jq"), "jq is needed: apt-get install jq"
+    now = timezone.now()
+    tenant = tenants["pilot"]
+    yesterday = now.astimezone(tenant.time_zone).date() - timedelta(days=1)
+    type(tenant).objects.filter(pk=tenant.pk).update(created_at=now - timedelta(days=3))
+    tenant.refresh_from_db()
+    services.summarise_day(tenant=tenant, day=yesterday, by=system, now=now)
+    answer = platform.get(path)
+    done = subprocess.run(["jq", "-c", wanted or "."], input=answer.content, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    for line in done.stdout.splitlines():
+        found = json.loads(line)
+        assert found is not None, wanted
+        assert not (wanted.endswith("}") and None in found.values()), found
 
 
 # ---- how they are read ---------------------------------------------------------------------------------------------
