@@ -40,7 +40,7 @@ class Client:
             "headers": [(b"host", host.encode())],
             "scheme": "http",
         }
-        self.goes, self.heard, self.status = asyncio.Event(), b"", 0
+        self.goes, self.heard, self.status, self.sent = asyncio.Event(), b"", 0, 0
         self._reads = reads
 
     async def receive(self) -> Message:
@@ -52,6 +52,7 @@ class Client:
             self.status = message["status"]
             return
         self.heard += message["body"]
+        self.sent += 1
         if not self._reads:
             await asyncio.Event().wait()
 
@@ -93,7 +94,9 @@ def test_a_client_that_does_not_read_is_cut_off(world: World) -> None:
         client = Client(world, reads=False)
         async with asyncio.timeout(PATIENCE):
             await events(client.scope, client.receive, client.send)
-        assert (client.status, client.heard.count(b"event: hello")) == (200, 1)
+        # the hello, or a sign of life where the journal was slow to read: what is not taken is the last
+        assert (client.status, client.sent) == (200, 1)
+        assert client.heard
 
     live(work)
 
